@@ -1,0 +1,1 @@
+//! The customer service: identity, orders, organisations, the unified view.

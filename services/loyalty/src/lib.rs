@@ -1,0 +1,1 @@
+//! The loyalty service: programs, members, the points ledger.

@@ -1,0 +1,1 @@
+//! What an internal application adds to its Cargo.toml to call Guanxi.

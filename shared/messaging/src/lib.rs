@@ -1,0 +1,1 @@
+//! Events between Guanxi services: buses, relay, consumers, replay, dead letters.

@@ -1,0 +1,1 @@
+//! The server stack and the transports of Guanxi services.

@@ -1,0 +1,1 @@
+//! Databases of Guanxi services: connections, the one write path, outbox, inbox, leases, migrations.

@@ -1,0 +1,200 @@
+//! Connecting: one SQLite file or one PostgreSQL database or schema for each service; a pool to write and one to read.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use guanxi_kernel::{Clock, OrganizationId};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use tokio::sync::Notify;
+
+use crate::Result;
+use crate::inbox::Unpark;
+
+/// Where a service's data is, and how many connections it may hold.
+#[derive(Debug, Clone)]
+pub enum DatabaseConfig {
+    /// One file, `{data_dir}/{service}.db`.
+    Sqlite {
+        /// The folder; it must exist.
+        data_dir: PathBuf,
+        /// Connections that read, 1 or more.
+        readers: u32,
+    },
+    /// A database each (the URL contains `{service}`), or a schema each, named as the service.
+    Postgres {
+        /// `postgres://…`. Never printed: it may hold a password.
+        url: String,
+        /// Connections in all, 2 or more.
+        connections: u32,
+    },
+}
+
+/// A service's database: the pools, the clock, and what tells others that something was committed. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) service: &'static str,
+    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) backend: DbBackend,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) partitions: u32,
+    pub(crate) committed: Notify,
+    pub(crate) unpark: OnceLock<Arc<dyn Unpark>>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("service", &self.inner.service).field("backend", &self.inner.backend).finish()
+    }
+}
+
+impl Database {
+    /// Opens the database of `service`. `partitions` is how many ways its events are spread.
+    ///
+    /// # Errors
+    /// Where it cannot be reached within ten seconds, or its folder cannot be written.
+    pub async fn connect(
+        service: &'static str,
+        config: &DatabaseConfig,
+        partitions: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let (writer, reader) = match config {
+            DatabaseConfig::Sqlite { data_dir, readers } => {
+                let url = format!("sqlite://{}?mode=rwc", data_dir.join(format!("{service}.db")).display());
+                let writer = sqlite(&url, 1).await?;
+                (writer, sqlite(&url, (*readers).max(1)).await?)
+            }
+            DatabaseConfig::Postgres { url, connections } => {
+                let pool = postgres(url, service, (*connections).max(2)).await?;
+                (pool.clone(), pool)
+            }
+        };
+        let backend = writer.get_database_backend();
+        let inner = Inner {
+            service,
+            writer,
+            reader,
+            backend,
+            clock,
+            partitions: partitions.max(1),
+            committed: Notify::new(),
+            unpark: OnceLock::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The service whose data it holds.
+    pub fn service(&self) -> &'static str {
+        self.inner.service
+    }
+
+    /// SQLite or PostgreSQL.
+    pub fn backend(&self) -> DbBackend {
+        self.inner.backend
+    }
+
+    /// The clock that every transaction takes its time from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// How many ways its events are spread.
+    pub fn partitions(&self) -> u32 {
+        self.inner.partitions
+    }
+
+    /// Waits until something with events is committed by this process. Registers before it returns its future's first
+    /// pending state, so that a commit after the caller looked is not missed.
+    pub fn committed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.inner.committed.notified()
+    }
+
+    /// Sets who handles parked events when what they waited for becomes known. Once, at start.
+    pub fn set_unpark(&self, unpark: Arc<dyn Unpark>) {
+        if self.inner.unpark.set(unpark).is_err() {
+            tracing::error!(service = self.inner.service, "the handler of parked events was set twice");
+        }
+    }
+
+    /// A connection without filter: for migrations, verification and the store's own tables.
+    pub fn unfiltered(&self) -> &DatabaseConnection {
+        &self.inner.reader
+    }
+
+    /// The organisation that rows of a retailer with only one belong to.
+    pub fn default_organization(&self) -> OrganizationId {
+        OrganizationId::default_organization()
+    }
+
+    /// Closes the pools; the last writes are on disk when it returns.
+    ///
+    /// # Errors
+    /// Where the driver reports one.
+    pub async fn close(&self) -> Result<()> {
+        if self.inner.backend == DbBackend::Sqlite {
+            // Leaves one plain file behind: easy to copy, quick to open.
+            self.inner.writer.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        self.inner.reader.close_by_ref().await?;
+        self.inner.writer.close_by_ref().await?;
+        Ok(())
+    }
+}
+
+async fn sqlite(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(30))
+                .foreign_keys(false)
+                .statement_cache_capacity(512)
+                .pragma("cache_size", "-16000")
+                .pragma("temp_store", "memory")
+        });
+    sea_orm::Database::connect(options).await
+}
+
+async fn postgres(url: &str, service: &'static str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let own_database = url.contains("{service}");
+    let mut options = ConnectOptions::new(url.replace("{service}", service));
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .connect_timeout(Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false)
+        .set_application_name(format!("guanxi-{service}"))
+        .map_sqlx_postgres_opts(move |options| {
+            let options = options.statement_cache_capacity(512).options([("plan_cache_mode", "force_generic_plan")]);
+            if own_database { options } else { options.options([("search_path", service)]) }
+        });
+    let connection = sea_orm::Database::connect(options).await?;
+    if !own_database {
+        let created = connection.execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS {service}")).await;
+        created.map(|_| ()).or_else(taken_by_another)?;
+    }
+    Ok(connection)
+}
+
+/// PostgreSQL's CREATE … IF NOT EXISTS fails for one of two that run it at once; the thing exists all the same.
+pub(crate) fn taken_by_another(error: DbErr) -> Result<(), DbErr> {
+    if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))) { Ok(()) } else { Err(error) }
+}

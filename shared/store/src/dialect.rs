@@ -1,0 +1,63 @@
+//! Where SQLite and PostgreSQL differ, and nowhere else.
+
+use guanxi_kernel::Uuid;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
+
+/// Whether this is PostgreSQL; SQLite otherwise.
+pub fn is_postgres(connection: &impl ConnectionTrait) -> bool {
+    connection.get_database_backend() == DbBackend::Postgres
+}
+
+/// A statement in both dialects.
+pub fn statement(backend: DbBackend, postgres: &str, sqlite: &str, values: Vec<Value>) -> Statement {
+    let sql = if backend == DbBackend::Postgres { postgres } else { sqlite };
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// `column IN (ids)`, as a condition with one parameter: `$at`, and its value.
+pub fn any_uuid(backend: DbBackend, column: &str, at: usize, ids: &[Uuid]) -> (String, Value) {
+    if backend == DbBackend::Postgres {
+        (format!("{column} = ANY(${at}::uuid[])"), ids.to_vec().into())
+    } else {
+        (format!("{column} IN (SELECT unhex(value) FROM json_each(?{at}))"), hex_list(ids).into())
+    }
+}
+
+/// `column IN (texts)`, as a condition with one parameter: `$at`, and its value.
+pub fn any_text(backend: DbBackend, column: &str, at: usize, texts: &[String]) -> (String, Value) {
+    if backend == DbBackend::Postgres {
+        (format!("{column} = ANY(${at}::text[])"), texts.to_vec().into())
+    } else {
+        let json = serde_json::to_string(texts).expect("strings encode");
+        (format!("{column} IN (SELECT value FROM json_each(?{at}))"), json.into())
+    }
+}
+
+fn hex_list(ids: &[Uuid]) -> String {
+    serde_json::to_string(&ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).expect("strings encode")
+}
+
+/// The suffix that locks the rows of a SELECT until the transaction ends; on SQLite the writer has the lock already.
+pub fn for_update(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Postgres { " FOR UPDATE" } else { "" }
+}
+
+/// Holds keys that have no row to lock until the transaction ends. On SQLite the transaction is the only writer.
+pub(crate) async fn lock_keys(connection: &DatabaseTransaction, keys: &[String]) -> Result<(), DbErr> {
+    let backend = connection.get_database_backend();
+    if backend != DbBackend::Postgres || keys.is_empty() {
+        return Ok(());
+    }
+    let mut numbers: Vec<i64> = keys
+        .iter()
+        .map(|key| {
+            let (high, _) = guanxi_kernel::natural_id("key-lock", [key.as_str()]).as_u64_pair();
+            i64::from_be_bytes(high.to_be_bytes())
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let sql = "SELECT count(pg_advisory_xact_lock(k)) FROM (SELECT k FROM unnest($1::int8[]) k ORDER BY k) o";
+    connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [numbers.into()])).await?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Migrations: the store's own tables and a service's, each in a transaction, under a lock of ours (the migrator has
+//! none), so that replicas that start together do not race.
+
+use std::time::Duration;
+
+use guanxi_kernel::Uuid;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm_migration::prelude::*;
+
+use crate::connect::taken_by_another;
+use crate::{Database, Result, StoreError};
+
+/// A service's migrations, oldest first.
+pub type Migrations = Vec<Box<dyn MigrationTrait>>;
+
+impl Database {
+    /// Brings the schema up to date: the store's tables, then the service's. Replicas take turns.
+    ///
+    /// # Errors
+    /// The database's; a migration that fails leaves its own changes undone.
+    pub async fn migrate(&self, service: Migrations) -> Result<()> {
+        let holder = guanxi_kernel::new_id();
+        self.inner.writer.execute_unprepared(LEASE_TABLE).await.map(|_| ()).or_else(taken_by_another)?;
+        while !self.lease("migrate", holder, Duration::from_secs(60)).await? {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let done = self.migrate_alone(service, holder).await;
+        self.release("migrate", holder).await?;
+        done
+    }
+
+    async fn migrate_alone(&self, service: Migrations, holder: Uuid) -> Result<()> {
+        let all: Migrations = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service).collect();
+        let known: Vec<String> = all.iter().map(|migration| migration.name().to_owned()).collect();
+        let writer = &self.inner.writer;
+        writer
+            .execute_unprepared(
+                "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL)",
+            )
+            .await?;
+        let rows = writer
+            .query_all_raw(sea_orm::Statement::from_string(self.inner.backend, "SELECT name FROM migration"))
+            .await?;
+        let applied: Vec<String> = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, DbErr>>()?;
+        for newer in applied.iter().filter(|name| !known.contains(name)) {
+            tracing::info!(service = self.service(), migration = %newer, "the schema is newer than this release");
+        }
+        for migration in all.iter().filter(|migration| !applied.contains(&migration.name().to_owned())) {
+            if !self.lease("migrate", holder, Duration::from_secs(600)).await? {
+                return Err(StoreError::Conflict("another process took the migration lock"));
+            }
+            self.slice(&guanxi_kernel::Call::internal("migrate"), |tx| async move {
+                migration.up(&SchemaManager::new(tx.conn())).await?;
+                let sql = "INSERT INTO migration (name, at) VALUES ($1, $2)";
+                let values = [migration.name().into(), tx.now().to_string().into()];
+                tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+                Ok(())
+            })
+            .await?;
+            tracing::info!(service = self.service(), migration = migration.name(), "migrated");
+        }
+        Ok(())
+    }
+
+    /// The names of the migrations that the schema has, in order.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn migrations(&self) -> Result<Vec<String>> {
+        let sql = "SELECT name FROM migration ORDER BY name";
+        let rows = self.unfiltered().query_all_raw(sea_orm::Statement::from_string(self.backend(), sql)).await?;
+        rows.iter().map(|row| Ok(row.try_get("", "name")?)).collect()
+    }
+}
+
+const LEASE_TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name varchar(200) PRIMARY KEY, \
+                           holder uuid NOT NULL, until timestamp with time zone NOT NULL)";
+
+/// The store's own tables.
+struct Store;
+
+impl MigrationName for Store {
+    fn name(&self) -> &str {
+        "m0001_store"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Store {
+    async fn up(&self, manager: &SchemaManager) -> std::result::Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let postgres = connection.get_database_backend() == DbBackend::Postgres;
+        let (bytes, time, sequence) = if postgres {
+            ("bytea", "timestamptz", ", sequence bigserial NOT NULL")
+        } else {
+            ("blob", "timestamp_with_timezone_text", "")
+        };
+        let order = if postgres { "sequence" } else { "record_time" };
+        for sql in [
+            format!(
+                "CREATE TABLE idempotency (root_id uuid NOT NULL, request_id uuid NOT NULL, scope varchar(120) NOT NULL, \
+                 digest {bytes} NOT NULL, reply {bytes} NOT NULL, create_time {time} NOT NULL, \
+                 PRIMARY KEY (root_id, request_id, scope))"
+            ),
+            "CREATE INDEX idempotency_by_time ON idempotency (create_time)".to_owned(),
+            format!(
+                "CREATE TABLE outbox (root_id uuid NOT NULL PRIMARY KEY, partition bigint NOT NULL, events bigint NOT NULL, \
+                 body {bytes} NOT NULL, record_time {time} NOT NULL, epoch bigint, first_number bigint{sequence})"
+            ),
+            format!("CREATE INDEX outbox_waiting ON outbox (partition, {order}) WHERE first_number IS NULL"),
+            "CREATE INDEX outbox_numbered ON outbox (partition, epoch, first_number) WHERE first_number IS NOT NULL".to_owned(),
+            "CREATE TABLE outbox_head (partition bigint NOT NULL PRIMARY KEY, epoch bigint NOT NULL, number bigint NOT NULL)".to_owned(),
+            format!(
+                "CREATE TABLE outbox_consumer (consumer varchar(32) NOT NULL, partition bigint NOT NULL, epoch bigint NOT NULL, \
+                 number bigint NOT NULL, confirm_time {time} NOT NULL, PRIMARY KEY (consumer, partition))"
+            ),
+            format!(
+                "CREATE TABLE inbox (root_id uuid NOT NULL, event_id uuid NOT NULL, state varchar(8) NOT NULL \
+                 CHECK (state IN ('done', 'parked', 'dead')), waits_for varchar(200), body {bytes}, error text, \
+                 update_time {time} NOT NULL, PRIMARY KEY (root_id, event_id))"
+            ),
+            "CREATE INDEX inbox_parked ON inbox (waits_for) WHERE state = 'parked'".to_owned(),
+            "CREATE INDEX inbox_kept ON inbox (state, update_time) WHERE state <> 'done'".to_owned(),
+            "CREATE TABLE inbox_position (producer varchar(32) NOT NULL, partition bigint NOT NULL, epoch bigint NOT NULL, \
+             number bigint NOT NULL, PRIMARY KEY (producer, partition))"
+                .to_owned(),
+            format!(
+                "CREATE TABLE job (root_id uuid NOT NULL PRIMARY KEY, kind varchar(60) NOT NULL, state varchar(10) NOT NULL \
+                 CHECK (state IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')), organization varchar(63), \
+                 request {bytes}, cursor_state {bytes}, result_type varchar(200), result {bytes}, error text, \
+                 done bigint NOT NULL, total bigint, cancel_asked boolean NOT NULL, create_time {time} NOT NULL, \
+                 start_time {time}, end_time {time})"
+            ),
+            "CREATE INDEX job_open ON job (state, create_time)".to_owned(),
+            format!("CREATE TABLE job_schedule (name varchar(60) NOT NULL PRIMARY KEY, last_run {time} NOT NULL)"),
+        ] {
+            connection.execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+}

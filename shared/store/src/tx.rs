@@ -1,0 +1,89 @@
+//! The unit of work: a transaction with its instant, its caller, and what it will tell the others.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use guanxi_kernel::{Call, Timestamp};
+use sea_orm::{DatabaseTransaction, DbBackend};
+
+use crate::outbox::NewEvent;
+
+/// An open transaction. It commits only through the door that opened it.
+pub struct Tx {
+    conn: DatabaseTransaction,
+    backend: DbBackend,
+    call: Call,
+    now: Timestamp,
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) events: Vec<(NewEvent, Option<std::sync::Arc<str>>)>,
+    pub(crate) known: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(conn: DatabaseTransaction, backend: DbBackend, call: Call, now: Timestamp) -> Self {
+        Self { conn, backend, call, now, told: Mutex::default() }
+    }
+
+    /// The connection, for queries and statements.
+    pub fn conn(&self) -> &DatabaseTransaction {
+        &self.conn
+    }
+
+    /// SQLite or PostgreSQL.
+    pub fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    /// Who asked. In a batch, the service itself: each call of the batch has its own.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The instant of this transaction: one for everything in it.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Tells the other services: written to the outbox with the rest, or not at all.
+    pub fn emit(&self, event: NewEvent) {
+        let traceparent = self.call.traceparent.clone();
+        self.emit_for(event, traceparent);
+    }
+
+    /// The same, on behalf of one call of a batch, whose trace goes on with the event.
+    pub fn emit_for(&self, event: NewEvent, traceparent: Option<std::sync::Arc<str>>) {
+        self.told().events.push((event, traceparent));
+    }
+
+    /// Says that a thing is known from now on: events that were parked for `key` (a resource name) are handled before
+    /// this transaction commits.
+    pub fn known(&self, key: impl Into<String>) {
+        self.told().known.insert(key.into());
+    }
+
+    pub(crate) fn take_known(&self) -> Vec<String> {
+        std::mem::take(&mut self.told().known).into_iter().collect()
+    }
+
+    pub(crate) fn take_events(&self) -> Vec<(NewEvent, Option<std::sync::Arc<str>>)> {
+        std::mem::take(&mut self.told().events)
+    }
+
+    pub(crate) fn into_conn(self) -> DatabaseTransaction {
+        self.conn
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().expect("nobody panics while holding it")
+    }
+}

@@ -20,6 +20,7 @@ pub mod rows;
 pub mod scope;
 pub mod time;
 pub mod tx;
+pub mod verify;
 mod write;
 
 pub use batch::{BatchCall, Decide, GroupCommit};

@@ -1,6 +1,7 @@
 //! Jobs: rows of long work, each done in slices by whoever holds its lease. A slice's effects and the job's progress are
 //! one transaction, so a job goes on where it stopped, whatever stopped it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use guanxi_kernel::{Access, Call, Timestamp, Uuid};
@@ -283,6 +284,18 @@ impl Database {
             "SELECT {COLUMNS} FROM job WHERE state IN ('pending', 'running') ORDER BY create_time, root_id LIMIT 1000"
         );
         self.read_jobs(sql, Vec::new()).await
+    }
+
+    /// When each schedule was last due.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn schedules(&self) -> Result<HashMap<String, Timestamp>> {
+        let statement = Statement::from_string(self.backend(), "SELECT name, last_run FROM job_schedule");
+        let rows = self.unfiltered().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "name")?, time::from_column(row.try_get::<DateTimeUtc>("", "last_run")?))))
+            .collect()
     }
 
     /// Forgets jobs that ended before `before`. Says how many.

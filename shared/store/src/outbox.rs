@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use guanxi_kernel::{OrganizationId, Timestamp, Uuid};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Cell, Column, Rows, Table};
@@ -91,6 +91,43 @@ pub struct Position {
     pub number: i64,
 }
 
+/// The events of one transaction and partition, with their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedParcel {
+    /// The epoch.
+    pub epoch: i64,
+    /// The number of its first event.
+    pub first: i64,
+    /// The number of its last event.
+    pub last: i64,
+    /// Its events, encoded: see [`open_parcel`].
+    pub body: Vec<u8>,
+}
+
+/// Reads a parcel's body.
+///
+/// # Errors
+/// Where a newer release wrote it in a form that this one does not know.
+pub fn open_parcel(body: &[u8]) -> Result<Vec<StoredEvent>> {
+    let Parcel::V1(events) = postcard::from_bytes(body).map_err(StoreError::row)?;
+    Ok(events)
+}
+
+impl StoredEvent {
+    /// One event by itself, as the inbox keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain values encode")
+    }
+
+    /// The event back.
+    ///
+    /// # Errors
+    /// Where the bytes are not an event's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        postcard::from_bytes(bytes).map_err(StoreError::row)
+    }
+}
+
 /// Writes what the transaction told; says whether it told anything.
 pub(crate) async fn store(db: &Database, tx: &Tx) -> Result<bool> {
     let told = tx.take_events();
@@ -141,7 +178,7 @@ impl Database {
     ///
     /// # Errors
     /// The database's.
-    pub async fn number_outbox(&self, partition: u32, limit: u32) -> Result<Vec<NumberedEvent>> {
+    pub async fn number_outbox(&self, partition: u32, limit: u32) -> Result<Vec<NumberedParcel>> {
         self.retry(|| async {
             let tx = self.begin(guanxi_kernel::Call::internal("relay")).await?;
             let head = lock_head(tx.conn(), tx.backend(), partition, tx.now()).await?;
@@ -164,8 +201,11 @@ impl Database {
             let mut rows = Rows::new(&NUMBERED);
             let mut last = head.number;
             for parcel in waiting {
+                let events: i64 = parcel.try_get("", "events")?;
                 rows.push([Cell::Uuid(parcel.try_get("", "root_id")?), Cell::Int(head.epoch), Cell::Int(last + 1)]);
-                last = open(&parcel, Position { epoch: head.epoch, number: last }, &mut numbered)?;
+                let body = parcel.try_get("", "body")?;
+                numbered.push(NumberedParcel { epoch: head.epoch, first: last + 1, last: last + events, body });
+                last += events;
             }
             rows.update(&tx, &["root_id"]).await?;
             let sql = "UPDATE outbox_head SET number = $1 WHERE partition = $2";
@@ -195,8 +235,11 @@ impl Database {
         let rows = self.unfiltered().query_all_raw(Statement::from_sql_and_values(self.backend(), sql, values)).await?;
         let mut events = Vec::new();
         for row in rows {
-            let first: i64 = row.try_get("", "first_number")?;
-            open(&row, Position { epoch: row.try_get("", "epoch")?, number: first - 1 }, &mut events)?;
+            let (epoch, mut number): (i64, i64) = (row.try_get("", "epoch")?, row.try_get("", "first_number")?);
+            for event in open_parcel(&row.try_get::<Vec<u8>>("", "body")?)? {
+                events.push(NumberedEvent { position: Position { epoch, number }, event });
+                number += 1;
+            }
             if events.len() >= limit as usize {
                 break;
             }
@@ -320,18 +363,6 @@ async fn lock_head(conn: &DatabaseTransaction, backend: DbBackend, partition: u3
     let sql = "INSERT INTO outbox_head (partition, epoch, number) VALUES ($1, $2, 0)";
     conn.execute_raw(Statement::from_sql_and_values(backend, sql, [i64::from(partition).into(), epoch.into()])).await?;
     Ok(Position { epoch, number: 0 })
-}
-
-/// Appends a parcel's events, numbered after `before`; returns the last number.
-fn open(parcel: &QueryResult, before: Position, into: &mut Vec<NumberedEvent>) -> Result<i64> {
-    let body: Vec<u8> = parcel.try_get("", "body")?;
-    let Parcel::V1(events) = postcard::from_bytes(&body).map_err(StoreError::row)?;
-    let mut number = before.number;
-    for event in events {
-        number += 1;
-        into.push(NumberedEvent { position: Position { epoch: before.epoch, number }, event });
-    }
-    Ok(number)
 }
 
 /// The trace context of an event, shared.

@@ -1,0 +1,138 @@
+//! The relay: numbers what was committed and puts it on the bus. One replica at a time does it for a partition, by a
+//! lease; two at once would be slow and still right, since numbering locks the partition's head.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use guanxi_kernel::Uuid;
+use guanxi_store::outbox::Position;
+use guanxi_store::{Database, StoreError, sea_orm::DbBackend};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Bus, Entry, Stream};
+
+/// How many parcels are numbered by one transaction at the most.
+const BATCH: u32 = 512;
+/// How long a lease lasts without renewal.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often it looks for what other replicas committed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The relay of one service.
+#[derive(Debug)]
+pub struct Relay {
+    db: Database,
+    bus: Arc<dyn Bus>,
+    holder: Uuid,
+}
+
+impl Relay {
+    /// A relay from this database to this bus.
+    pub fn new(db: Database, bus: Arc<dyn Bus>) -> Self {
+        Self { db, bus, holder: guanxi_kernel::new_id() }
+    }
+
+    /// Runs until `stop`, then passes once more, so that what was committed before is on its way.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut leases = Leases::new(&self.db, self.holder);
+        let mut pause = Duration::ZERO;
+        while !stop.is_cancelled() {
+            let committed = self.db.committed();
+            let mut committed = std::pin::pin!(committed);
+            committed.as_mut().enable();
+            match self.pass(&mut leases).await {
+                Ok(0) => {
+                    pause = Duration::ZERO;
+                    // Embedded, nobody else commits: the bell is enough, the look is for safety.
+                    let look = if leases.needed { LOOK } else { Duration::from_secs(1) };
+                    tokio::select! {
+                        () = committed => {}
+                        () = tokio::time::sleep(look) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                Ok(_) => pause = Duration::ZERO,
+                Err(error) => {
+                    pause = (pause * 2).clamp(Duration::from_millis(50), Duration::from_secs(5));
+                    tracing::warn!(service = self.db.service(), %error, "the relay could not pass; it tries again");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.pass(&mut leases).await {
+            tracing::warn!(service = self.db.service(), %error, "the relay's last pass failed; the next start goes on");
+        }
+        leases.release().await;
+    }
+
+    /// Numbers and publishes what waits; says how many parcels that were.
+    async fn pass(&self, leases: &mut Leases<'_>) -> Result<usize, StoreError> {
+        let mut passed = 0;
+        for (partition, _) in self.db.outbox_waiting().await? {
+            if !leases.have(partition).await? {
+                continue;
+            }
+            let parcels = self.db.number_outbox(partition, BATCH).await?;
+            passed += parcels.len();
+            let entries: Vec<Entry> = parcels
+                .into_iter()
+                .map(|parcel| Entry {
+                    first: parcel.first,
+                    last: Position { epoch: parcel.epoch, number: parcel.last },
+                    body: Bytes::from(parcel.body),
+                })
+                .collect();
+            let stream = Stream { producer: self.db.service().to_owned(), partition };
+            if let Err(error) = self.bus.publish(&stream, &entries).await {
+                // Consumers compare their place with the head's every few seconds and replay.
+                tracing::warn!(%stream, %error, "events were numbered and not published; consumers will replay them");
+            }
+        }
+        Ok(passed)
+    }
+}
+
+/// The partitions that this relay may number now.
+struct Leases<'a> {
+    db: &'a Database,
+    holder: Uuid,
+    /// An embedded database has one process; its data directory is locked.
+    needed: bool,
+    held: std::collections::HashMap<u32, tokio::time::Instant>,
+}
+
+impl<'a> Leases<'a> {
+    fn new(db: &'a Database, holder: Uuid) -> Self {
+        let needed = db.backend() == DbBackend::Postgres;
+        Self { db, holder, needed, held: std::collections::HashMap::new() }
+    }
+
+    async fn have(&mut self, partition: u32) -> Result<bool, StoreError> {
+        if !self.needed {
+            return Ok(true);
+        }
+        if self.held.get(&partition).is_some_and(|since| since.elapsed() < LEASE / 3) {
+            return Ok(true);
+        }
+        let asked = tokio::time::Instant::now();
+        let have = self.db.lease(&format!("relay/{partition}"), self.holder, LEASE).await?;
+        if have {
+            self.held.insert(partition, asked);
+        } else {
+            self.held.remove(&partition);
+        }
+        Ok(have)
+    }
+
+    async fn release(&self) {
+        for partition in self.held.keys() {
+            if let Err(error) = self.db.release(&format!("relay/{partition}"), self.holder).await {
+                tracing::debug!(partition, %error, "a lease was left to run out");
+            }
+        }
+    }
+}

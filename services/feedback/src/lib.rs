@@ -1,1 +1,3 @@
 //! The feedback service: cases, reviews, surveys, scores.
+
+pub mod domain;

@@ -1,1 +1,33 @@
-//! The server stack and the transports of Guanxi services.
+//! The server stack and the transports of Guanxi services: everything between a socket (or another service in the same
+//! process) and a handler, on both sides.
+//!
+//! A handler needs [`open`], [`answer`], [`write`](call::write), [`convert`] and, for streams, [`stream`]. A process
+//! needs [`Stack`], [`serve`], [`Local`] and [`Peers`].
+
+pub mod body;
+pub mod call;
+pub mod convert;
+pub mod failure;
+pub mod health;
+mod layers;
+pub mod peers;
+pub mod server;
+pub mod shutdown;
+pub mod stack;
+pub mod status;
+pub mod stream;
+pub mod token;
+pub mod trace;
+pub mod transport;
+
+pub use call::{answer, check, open, write};
+pub use failure::Failure;
+pub use health::Health;
+pub use peers::{PeerSettings, Peers};
+pub use server::{ServerSettings, serve};
+pub use shutdown::Shutdown;
+pub use stack::{Authentication, Rate, Stack, StackSettings};
+pub use status::status;
+pub use stream::{Answers, Watching, answer_each, watch};
+pub use token::{Claims, FixedToken, Key, Mint, NoToken, TokenSource, Verifier};
+pub use transport::{Local, Transport};

@@ -1,7 +1,6 @@
 //! One way to call a service, wherever it runs: in this process, over routes that are bound late, or behind a URL. The
 //! client's half of what the stack does: token, deadline, trace, and errors that say what they mean.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -146,17 +145,12 @@ impl Transport {
         Ok(Self::over(BoxCloneSyncService::new(channel), url))
     }
 
-    /// One way to call several services, each where it is: what a method belongs to is in its path
-    /// (`/guanxi.loyalty.v1…`). Services that are not listed are called through `otherwise`.
-    pub fn by_service(routes: BTreeMap<String, Self>, otherwise: Self) -> Self {
-        let peer = Arc::clone(&otherwise.peer);
-        let routes = Arc::new((routes, otherwise));
-        let carrier = tower::service_fn(move |request: Request<Body>| {
-            let service = service_of(request.uri().path()).unwrap_or_default();
-            let mut transport = routes.0.get(service).unwrap_or(&routes.1).clone();
-            transport.call(request)
-        });
-        Self::over(BoxCloneSyncService::new(carrier), &peer)
+    /// No way at all: every call is refused, since nobody said where `service` is.
+    pub fn nowhere(service: &str) -> Self {
+        let refused = Refused::precondition("ENDPOINT_UNKNOWN", format!("no endpoint was given for {service}"));
+        let refused = refused.with("service", service);
+        let carrier = tower::service_fn(move |_| std::future::ready(Ok(refuse(refused.clone()))));
+        Self::over(BoxCloneSyncService::new(carrier), service)
     }
 
     /// Takes the tokens of its calls from `tokens`.
@@ -203,11 +197,6 @@ impl Transport {
         trace::send(headers, inherited.and_then(|call| call.traceparent.as_deref()));
         deadline
     }
-}
-
-/// `loyalty` of `/guanxi.loyalty.v1.PointsService/EarnPoints`; `None` where the path names no service's own package.
-fn service_of(path: &str) -> Option<&str> {
-    path.strip_prefix("/guanxi.")?.split('.').next()
 }
 
 impl Service<Request<Body>> for Transport {

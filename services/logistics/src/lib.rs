@@ -1,1 +1,3 @@
 //! The logistics service: shipments, tracking, promises.
+
+pub mod domain;

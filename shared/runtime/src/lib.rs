@@ -1,1 +1,25 @@
 //! How a Guanxi process is put together: settings, telemetry, modules, jobs, health, shutdown.
+//!
+//! A service gives a [`Service`]: its name and its `module()`, which wires it up from a [`ModuleContext`]. The binary
+//! reads [`Settings`] and calls [`main`]; tests call [`start`].
+
+pub mod admin;
+mod api;
+mod auth;
+mod data_dir;
+pub mod error;
+pub mod figures;
+pub mod jobs;
+pub mod module;
+mod replays;
+pub mod settings;
+pub mod telemetry;
+
+pub use admin::healthcheck;
+pub use error::StartError;
+pub use figures::Figures;
+pub use guanxi_store::verify::{Breach, Checked, Invariant};
+pub use jobs::{Job, Jobs, Progress, Step};
+pub use module::{Module, ModuleContext, Service};
+pub use settings::{Faults, Section, Settings};
+pub use telemetry::Telemetry;

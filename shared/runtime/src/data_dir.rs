@@ -1,0 +1,51 @@
+//! The data directory of an embedded process, and its lock: one process at a time, even after kill −9.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+
+use crate::error::StartError;
+
+/// A data directory that is ours until this is dropped, or the process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory where it is missing, and takes its lock.
+    pub(crate) fn take(data_dir: &Path) -> Result<Self, StartError> {
+        let failed = |error| StartError::data_dir(data_dir, &error);
+        fs::create_dir_all(data_dir).map_err(failed)?;
+        let lock = File::create(data_dir.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StartError::in_use(data_dir)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_is_one_processes_at_a_time() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("new");
+        let held = DataDir::take(&path).expect("free");
+        let told = DataDir::take(&path).expect_err("held").to_string();
+        assert!(told.contains("another guanxi process uses the data directory"), "{told}");
+        drop(held);
+        DataDir::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_data_directory_that_cannot_be_made_says_where_and_what_to_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("writable");
+        let told = DataDir::take(&file.join("data")).expect_err("a file is no directory").to_string();
+        assert!(told.contains("file/data") && told.contains("--data-dir") && !told.contains('\n'), "{told}");
+    }
+}

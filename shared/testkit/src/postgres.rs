@@ -1,0 +1,186 @@
+//! PostgreSQL from the installed binaries: a shared server for ordinary tests, and one's own, with fsync, for fault
+//! tests and benchmarks, which may be stopped and started.
+
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use guanxi_store::sea_orm::{ConnectOptions, ConnectionTrait, Database};
+
+use crate::servers::{self, Kind, Shared};
+
+const KIND: Kind = Kind { name: "postgres", start: start_shared, stop: stop_command };
+
+/// The URL of a new, empty database on the shared server.
+///
+/// # Errors
+/// Where PostgreSQL is not installed, or does not start.
+pub async fn fresh_database() -> io::Result<String> {
+    static SERVER: OnceLock<Shared> = OnceLock::new();
+    let port = match SERVER.get() {
+        Some(server) => server.port,
+        None => {
+            let started = tokio::task::spawn_blocking(|| servers::shared(&KIND)).await.map_err(io::Error::other)??;
+            SERVER.get_or_init(|| started).port
+        }
+    };
+    let name = format!("t{}", guanxi_kernel::new_id().simple());
+    create_database(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), &name).await?;
+    Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
+}
+
+async fn create_database(url: &str, name: &str) -> io::Result<()> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    let admin = Database::connect(options).await.map_err(io::Error::other)?;
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.map_err(io::Error::other)?;
+    admin.close().await.map_err(io::Error::other)
+}
+
+fn start_shared(data: &Path, port: u16) -> io::Result<()> {
+    init(data)?;
+    start(data, port, false)
+}
+
+/// A PostgreSQL of one's own, with fsync and synchronous commit: it may be killed and started again. Ends with the value.
+#[derive(Debug)]
+pub struct OwnPostgres {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl OwnPostgres {
+    /// Makes a cluster and starts it.
+    ///
+    /// # Errors
+    /// Where PostgreSQL is not installed, or does not start.
+    pub fn start() -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+        let own = Self { folder, port: servers::free_port()? };
+        std::fs::create_dir(own.data())?;
+        init(&own.data())?;
+        start(&own.data(), own.port, true)?;
+        Ok(own)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The port that it listens on, of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL of a database on it, which `{service}` may name.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Creates a database and returns its URL.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn create(&self, database: &str) -> io::Result<String> {
+        create_database(&self.url("postgres"), database).await?;
+        Ok(self.url(database))
+    }
+
+    /// Ends it at once, as a crash does: what it had not flushed is gone.
+    ///
+    /// # Errors
+    /// Where `pg_ctl` fails.
+    pub fn crash(&self) -> io::Result<()> {
+        servers::run(Command::new("sh").arg("-c").arg(stop_command(&self.data())))
+    }
+
+    /// Starts it again on the same port.
+    ///
+    /// # Errors
+    /// Where `pg_ctl` fails.
+    pub fn start_again(&self) -> io::Result<()> {
+        start(&self.data(), self.port, true)
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        if let Err(error) = self.crash() {
+            eprintln!("a PostgreSQL of a test was not stopped: {error}");
+        }
+    }
+}
+
+fn init(data: &Path) -> io::Result<()> {
+    own_by_postgres(data)?;
+    let mut command = as_postgres("initdb")?;
+    servers::run(command.arg("-D").arg(data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]))
+}
+
+fn start(data: &Path, port: u16, durable: bool) -> io::Result<()> {
+    let flush = if durable { "on" } else { "off" };
+    let options = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
+         -c fsync={flush} -c synchronous_commit={flush} -c full_page_writes={flush} -c shared_buffers=256MB \
+         -c max_wal_size=4GB -c log_min_messages=fatal"
+    );
+    let mut command = as_postgres("pg_ctl")?;
+    servers::run(
+        command.arg("-D").arg(data).arg("-l").arg(data.join("log")).args(["-w", "-t", "60", "-o", &options, "start"]),
+    )
+}
+
+fn stop_command(data: &Path) -> String {
+    let mut command = as_postgres("pg_ctl").unwrap_or_else(|_| Command::new("pg_ctl"));
+    command.arg("-D").arg(data).args(["-m", "immediate", "-w", "stop"]);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ") + " >/dev/null"
+}
+
+/// A command of PostgreSQL's, as the user `postgres` where we are root (it refuses to run as root).
+fn as_postgres(program: &str) -> io::Result<Command> {
+    let path = find(program)?;
+    if !is_root() {
+        return Ok(Command::new(path));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+    Ok(command)
+}
+
+/// Debian keeps the servers out of PATH; the newest of `/usr/lib/postgresql/*` is taken before what PATH has.
+fn find(program: &str) -> io::Result<PathBuf> {
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin").join(program)).collect())
+        .unwrap_or_default();
+    versions.retain(|path| path.exists());
+    versions.sort();
+    let in_path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = versions.into_iter().rev().chain(std::env::split_paths(&in_path).map(|dir| dir.join(program)));
+    let mut candidates = candidates.filter(|path| path.exists());
+    candidates.next().ok_or_else(|| {
+        io::Error::new(io::ErrorKind::NotFound, format!("{program} is not installed: `make tools` installs PostgreSQL"))
+    })
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|of| std::os::unix::fs::MetadataExt::uid(&of) == 0)
+}
+
+fn own_by_postgres(folder: &Path) -> io::Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let users = std::fs::read_to_string("/etc/passwd")?;
+    let fields = users.lines().find_map(|line| line.strip_prefix("postgres:")).unwrap_or_default();
+    let ids: Vec<u32> = fields.split(':').filter_map(|field| field.parse().ok()).take(2).collect();
+    match ids[..] {
+        [user, group] => chown(folder, Some(user), Some(group)),
+        _ => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "there is no user postgres: `make tools` installs PostgreSQL"))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Redis from the installed binary, one of its own for each test that wants one: it starts in milliseconds.
+
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::servers;
+
+/// A Redis of one's own, append-only and without eviction; ends with the value, or with the test process.
+#[derive(Debug)]
+pub struct OwnRedis {
+    folder: tempfile::TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl OwnRedis {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// Where `redis-server` is not installed, or does not start.
+    pub fn start() -> io::Result<Self> {
+        let mut own = Self { folder: tempfile::tempdir()?, port: servers::free_port()?, child: None };
+        own.start_again()?;
+        Ok(own)
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again on the same port, with what its append-only file has.
+    ///
+    /// # Errors
+    /// Where it does not answer within ten seconds.
+    pub fn start_again(&mut self) -> io::Result<()> {
+        self.child = Some(spawn(self.folder.path(), self.port)?);
+        let until = Instant::now() + Duration::from_secs(10);
+        while !servers::answers(self.port) {
+            if Instant::now() > until {
+                return Err(io::Error::other("redis-server did not start within 10 s"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Ends it at once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn crash(&mut self) -> io::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            drop(child.stdin.take());
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Empties it.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn flush_all(&self) -> io::Result<()> {
+        use std::io::{Read, Write};
+        let mut connection = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.write_all(b"FLUSHALL\r\n")?;
+        let mut answer = [0; 5];
+        connection.read_exact(&mut answer)?;
+        if &answer == b"+OK\r\n" { Ok(()) } else { Err(io::Error::other("FLUSHALL was refused")) }
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        if let Err(error) = self.crash() {
+            eprintln!("a Redis of a test was not stopped: {error}");
+        }
+    }
+}
+
+/// Starts the server under a shell that ends it when our end of its standard input closes: when we end, however we do.
+fn spawn(folder: &Path, port: u16) -> io::Result<Child> {
+    let script = "redis-server --port \"$1\" --bind 127.0.0.1 --dir \"$2\" --appendonly yes --appendfsync everysec \
+                  --maxmemory-policy noeviction --save '' --logfile log & server=$!; trap 'kill -9 $server' EXIT; read -r _; ";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "redis"]).arg(port.to_string()).arg(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}

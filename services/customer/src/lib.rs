@@ -1,1 +1,3 @@
 //! The customer service: identity, orders, organisations, the unified view.
+
+pub mod domain;

@@ -75,7 +75,7 @@ pub struct Jobs {
 }
 
 /// Looks at all that is due and open now; where there is somebody to tell, once nothing is left of it.
-type Wake = Option<oneshot::Sender<()>>;
+pub(crate) type Wake = Option<oneshot::Sender<()>>;
 
 impl Jobs {
     pub(crate) fn new(service: &'static str) -> (Self, mpsc::UnboundedReceiver<Wake>) {

@@ -1,18 +1,23 @@
 //! How a Guanxi process is put together: settings, telemetry, modules, jobs, health, shutdown.
 //!
 //! A service gives a [`Service`]: its name and its `module()`, which wires it up from a [`ModuleContext`]. The binary
-//! reads [`Settings`] and calls [`main`]; tests call [`start`].
+//! reads [`Settings`] and calls [`run()`]; tests call [`start()`].
 
 pub mod admin;
 mod api;
 mod auth;
+mod build;
 mod data_dir;
 pub mod error;
 pub mod figures;
+mod invariants;
 pub mod jobs;
 pub mod module;
+pub mod process;
 mod replays;
+pub mod run;
 pub mod settings;
+pub mod start;
 pub mod telemetry;
 
 pub use admin::healthcheck;
@@ -21,5 +26,8 @@ pub use figures::Figures;
 pub use guanxi_store::verify::{Breach, Checked, Invariant};
 pub use jobs::{Job, Jobs, Progress, Step};
 pub use module::{Module, ModuleContext, Service};
+pub use process::Process;
+pub use run::run;
 pub use settings::{Faults, Section, Settings};
+pub use start::{Listen, Parts, migrate, start};
 pub use telemetry::Telemetry;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use guanxi_kernel::Uuid;
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{Database, Result};
@@ -62,6 +63,24 @@ impl Invariant {
                 broken.add(row.try_get_by_index::<String>(0)?, row.try_get_by_index::<String>(1)?);
             }
             Ok(broken)
+        })
+    }
+
+    /// Every event that came in was handled or waits for something: none could not be handled.
+    pub fn no_dead_letters() -> Self {
+        Self::new("no-event-is-a-dead-letter", |db| async move {
+            let connection = db.unfiltered();
+            let statement = |sql: &str| Statement::from_string(db.backend(), sql);
+            let counted = connection.query_one_raw(statement("SELECT count(*) FROM inbox")).await?;
+            let mut checked =
+                Checked { checked: counted.map_or(Ok(0), |row| row.try_get_by_index(0))?, ..Checked::default() };
+            let dead = "SELECT event_id, error FROM inbox WHERE state = 'dead' ORDER BY update_time";
+            for row in connection.query_all_raw(statement(dead)).await? {
+                let (event, error) =
+                    (row.try_get::<Uuid>("", "event_id")?, row.try_get::<Option<String>>("", "error")?);
+                checked.add(format!("event {event}"), error.unwrap_or_default());
+            }
+            Ok(checked)
         })
     }
 

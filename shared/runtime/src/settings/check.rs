@@ -72,6 +72,11 @@ pub(super) fn check(settings: &Settings, services: &[&str], faults: &mut Faults)
         faults.require_that(services.contains(&service.as_str()), &path, "is not a service");
         faults.require(url.has_scheme(&["http"]), &path, url.to_string(), "must begin with http://");
     }
+    faults.require_that(
+        peers.is_empty() || !redis.url.is_empty(),
+        "redis.url",
+        "must be set where there are peers: the bus in memory serves one process",
+    );
     auth(settings, faults);
 }
 

@@ -212,6 +212,9 @@ impl Service<Request<Body>> for Transport {
         let deadline = self.prepare(&mut request);
         let (carrier, peer) = (self.carrier.clone(), Arc::clone(&self.peer));
         Box::pin(async move {
+            if deadline.is_some_and(|at| at <= Instant::now()) {
+                return Ok(refuse(status::deadline_exceeded()));
+            }
             let answer = carrier.oneshot(request);
             let answered = match deadline {
                 None => answer.await,

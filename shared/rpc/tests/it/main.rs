@@ -1,0 +1,5 @@
+//! The stack and the transports, from a client's side: one suite over a call within the process and one over TCP.
+
+mod fixture;
+mod server;
+mod suite;

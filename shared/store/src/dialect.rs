@@ -43,7 +43,7 @@ pub fn for_update(backend: DbBackend) -> &'static str {
 }
 
 /// Holds keys that have no row to lock until the transaction ends. On SQLite the transaction is the only writer.
-pub(crate) async fn lock_keys(connection: &DatabaseTransaction, keys: &[String]) -> Result<(), DbErr> {
+pub async fn lock_keys(connection: &DatabaseTransaction, keys: &[String]) -> Result<(), DbErr> {
     let backend = connection.get_database_backend();
     if backend != DbBackend::Postgres || keys.is_empty() {
         return Ok(());

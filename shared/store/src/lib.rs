@@ -26,6 +26,7 @@ mod write;
 pub use batch::{BatchCall, Decide, GroupCommit};
 pub use connect::{Database, DatabaseConfig};
 pub use error::StoreError;
+pub use filter::{Field, Holds, Ordering};
 pub use outbox::NewEvent;
 pub use rows::{Cell, Column, Rows, Table};
 pub use scope::{Owned, Reader, Session};

@@ -129,12 +129,22 @@ pub(crate) fn observed(body: Body, mut observer: impl Observer) -> Body {
         observer.ended(Code::Ok);
         return body;
     }
-    Body::new(Observed { body, observer })
+    Body::new(Observed { body, observer, polling: false })
 }
 
-struct Observed<O> {
+struct Observed<O: Observer> {
     body: Body,
     observer: O,
+    /// True only during a poll, and after one that panicked.
+    polling: bool,
+}
+
+impl<O: Observer> Drop for Observed<O> {
+    fn drop(&mut self) {
+        if self.polling {
+            self.observer.ended(Code::Internal);
+        }
+    }
 }
 
 impl<O: Observer> http_body::Body for Observed<O> {
@@ -142,7 +152,10 @@ impl<O: Observer> http_body::Body for Observed<O> {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
-        let polled = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.polling = true;
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.polling = false;
+        let polled = ready!(polled);
         match &polled {
             Some(Ok(frame)) => {
                 if let Some(code) = frame.trailers_ref().and_then(code_in) {
@@ -232,6 +245,15 @@ mod tests {
         fn ended(&mut self, code: Code) {
             self.0.lock().expect("not poisoned").push(code);
         }
+    }
+
+    #[tokio::test]
+    async fn the_observer_hears_of_a_panic() {
+        let codes = Arc::new(Mutex::new(Vec::new()));
+        let panicking = StreamBody::new(futures::stream::poll_fn(|_| -> Polled { panic!("in a stream") }));
+        let body = observed(Body::new(panicking), Heard(Arc::clone(&codes)));
+        caught(body, |_| Status::internal("inside")).collect().await.expect("a body");
+        assert_eq!(*codes.lock().expect("not poisoned"), [Code::Internal]);
     }
 
     #[tokio::test]

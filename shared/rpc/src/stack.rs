@@ -149,12 +149,14 @@ impl Next for Handlers {
         let unary = incoming.is_unary();
         let mut request = incoming.request;
         request.extensions_mut().insert(incoming.call);
-        request.extensions_mut().insert(self.shutdown.clone());
+        if !unary {
+            request.extensions_mut().insert(self.shutdown.clone());
+        }
         let Ok(response) = self.routes.clone().call(request).await;
         if body::code_in(response.headers()).is_some_and(|code| code != tonic::Code::Ok) {
             return match Status::from_header_map(response.headers()) {
-                Some(bare) if bare.details().is_empty() => status::complete(bare).into_http(),
-                _ => response,
+                Some(bare) => status::bounded(status::complete(bare)).into_http(),
+                None => response,
             };
         }
         if watched && !unary {

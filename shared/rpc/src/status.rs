@@ -1,6 +1,7 @@
 //! The one place that turns a refusal into a status: its code, `ErrorInfo` always, and the details that its kind asks
 //! for. [`crate::Failure`] is the way back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use guanxi_contracts::codec::ERROR_DOMAIN;
@@ -10,6 +11,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 /// The status of a refusal.
 pub fn status(refused: Refused) -> Status {
+    let message = shortened(refused.message());
     let mut details = ErrorDetails::new();
     let metadata: HashMap<String, String> =
         refused.metadata().iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
@@ -26,21 +28,61 @@ pub fn status(refused: Refused) -> Status {
     let subject = refused.resource().map_or("", |resource| resource.name.as_str());
     match refused.kind() {
         Kind::FailedPrecondition => {
-            details.add_precondition_failure_violation(refused.reason(), subject, refused.message());
+            details.add_precondition_failure_violation(refused.reason(), subject, message.as_ref());
         }
         Kind::ResourceExhausted => {
             let subject = refused.metadata().get("subject").map_or(subject, String::as_str);
-            details.add_quota_failure_violation(subject, refused.message());
+            details.add_quota_failure_violation(subject, message.as_ref());
         }
         _ => {}
     }
     if let Some(resource) = refused.resource() {
-        details.set_resource_info(&resource.kind, &resource.name, "", refused.message());
+        details.set_resource_info(&resource.kind, &resource.name, "", message.as_ref());
     }
     if let Some(delay) = refused.retry_delay() {
         details.set_retry_info(Some(delay));
     }
-    Status::with_error_details(code(refused.kind()), refused.message(), details)
+    bounded(Status::with_error_details(code(refused.kind()), message.as_ref(), details))
+}
+
+/// Details of a status at the most, in bytes. They travel in a header, base64, and clients refuse headers of more than
+/// 8 KiB in all: a status that is too long would arrive as a broken connection.
+const MOST_DETAILS: usize = 3_600;
+/// A status's message at the most, in bytes; a header may need three for each.
+const MOST_MESSAGE: usize = 1_000;
+
+/// A message, cut where it is too long for a header.
+fn shortened(message: &str) -> Cow<'_, str> {
+    if message.len() <= MOST_MESSAGE {
+        return Cow::Borrowed(message);
+    }
+    let end = message.floor_char_boundary(MOST_MESSAGE - '…'.len_utf8());
+    Cow::Owned(format!("{}…", &message[..end]))
+}
+
+/// A status that fits into a header: of very many wrong fields the first are named, and `violations_left_out` says how
+/// many are not.
+pub(crate) fn bounded(status: Status) -> Status {
+    if status.details().len() <= MOST_DETAILS && status.message().len() <= MOST_MESSAGE {
+        return status;
+    }
+    let message = shortened(status.message()).into_owned();
+    let mut details = status.get_error_details();
+    if let Some(bad) = details.bad_request() {
+        let mut violations = bad.field_violations.clone();
+        let (mut size, all) = (0, violations.len());
+        violations.retain(|violation| {
+            size += violation.field.len() + violation.description.len() + violation.reason.len() + 16;
+            size <= MOST_DETAILS - 256
+        });
+        let left_out = all - violations.len();
+        details.set_bad_request(violations);
+        if let Some(mut info) = details.error_info().cloned().filter(|_| left_out > 0) {
+            info.metadata.insert("violations_left_out".to_owned(), left_out.to_string());
+            details.set_error_info(info.reason, info.domain, info.metadata);
+        }
+    }
+    Status::with_error_details_and_metadata(status.code(), message, details, status.metadata().clone())
 }
 
 /// The code of a kind of refusal.
@@ -147,6 +189,26 @@ mod tests {
         let codec = invalid(vec![Broken { field: field.into(), rule: rule.into(), description: description.into() }]);
         let own = status(own);
         assert_eq!((own.code(), own.message(), own.details()), (codec.code(), codec.message(), codec.details()));
+    }
+
+    #[test]
+    fn a_status_fits_into_a_header_however_much_is_wrong() {
+        let violation = |n: usize| Violation {
+            field: format!("orders[{n}].name"),
+            rule: "string.pattern".into(),
+            description: format!("must match the pattern of names, not \"{n}\""),
+        };
+        let status = status(Refused::violations((0..1_000).map(violation).collect()));
+        assert!(status.details().len() <= MOST_DETAILS, "{} bytes", status.details().len());
+        let details = status.get_error_details();
+        let (named, info) = (details.bad_request().expect("a BadRequest"), details.error_info().expect("an ErrorInfo"));
+        let left_out: usize = info.metadata["violations_left_out"].parse().expect("a count");
+        assert!(named.field_violations.len() > 20);
+        assert_eq!(named.field_violations.len() + left_out, 1_000);
+
+        let long = super::status(Refused::precondition("X", "错".repeat(10_000)));
+        assert!(long.message().len() <= MOST_MESSAGE && long.message().ends_with('…'));
+        assert!(long.details().len() <= MOST_DETAILS);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http::Response;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, UpDownCounter};
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tonic::Code;
 use tonic::body::Body;
 use tracing::{Instrument, Span};
@@ -26,7 +26,10 @@ struct Instruments {
 impl Observe {
     /// Measures with the process's meter provider, which must be set before.
     pub fn new() -> Self {
-        let meter = opentelemetry::global::meter("guanxi.rpc");
+        Self::with(&opentelemetry::global::meter("guanxi.rpc"))
+    }
+
+    fn with(meter: &Meter) -> Self {
         let duration = meter
             .f64_histogram("rpc.server.duration")
             .with_unit("s")
@@ -98,5 +101,107 @@ impl Drop for Observation {
         self.instruments
             .duration
             .record(self.began.elapsed().as_secs_f64(), &[method, KeyValue::new("rpc.code", code)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::poll;
+    use http_body_util::{BodyExt, StreamBody};
+    use opentelemetry::metrics::MeterProvider;
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::metrics::SdkMeterProvider;
+    use opentelemetry_sdk::propagation::TraceContextPropagator;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::super::tests::{End, GET_JOB, WATCH_JOB, incoming, yes};
+    use super::*;
+
+    /// A layer, and what it has measured so far: method, code and count of each series of the duration.
+    fn measured() -> (Observe, impl Fn() -> Vec<(String, String, u64)>) {
+        let registry = prometheus::Registry::new();
+        let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().expect("an exporter");
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let layer = Observe::with(&provider.meter("test"));
+        let read = move || {
+            let _alive = &provider;
+            let families = registry.gather();
+            let series = families.iter().filter(|family| family.name().starts_with("rpc_server_duration"));
+            let mut series: Vec<_> = series
+                .flat_map(|family| family.get_metric())
+                .map(|metric| {
+                    let label = |name: &str| {
+                        let pair = metric.get_label().iter().find(|pair| pair.name() == name);
+                        pair.map(|pair| pair.value().to_owned()).unwrap_or_default()
+                    };
+                    (label("rpc_method"), label("rpc_code"), metric.get_histogram().get_sample_count())
+                })
+                .collect();
+            series.sort();
+            series
+        };
+        (layer, read)
+    }
+
+    fn series(method: &str, code: &str, count: u64) -> (String, String, u64) {
+        (method.to_owned(), code.to_owned(), count)
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_caller_went_away_is_counted_as_cancelled() {
+        let (layer, measured) = measured();
+        {
+            let never = End(|_| futures::future::pending());
+            let mut call = pin!(layer.handle(incoming(GET_JOB), &never));
+            assert!(poll!(call.as_mut()).is_pending());
+        }
+        layer.handle(incoming(GET_JOB), &End(|_| async { yes() })).await;
+        assert_eq!(measured(), [series(GET_JOB, "CANCELLED", 1), series(GET_JOB, "OK", 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_counted_when_it_ends_by_the_code_of_its_trailers() {
+        let (layer, measured) = measured();
+        let stream = || {
+            let open = futures::stream::pending::<Result<http_body::Frame<bytes::Bytes>, tonic::Status>>();
+            let end = async { tonic::Status::unavailable("going down") };
+            Response::new(body::until(Body::new(StreamBody::new(open)), end))
+        };
+        let response = layer.handle(incoming(WATCH_JOB), &End(move |_| async move { stream() })).await;
+        assert_eq!(measured(), []);
+        response.into_body().collect().await.expect("a body");
+        assert_eq!(measured(), [series(WATCH_JOB, "UNAVAILABLE", 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_made_up_method_does_not_get_a_series_of_its_own() {
+        let (layer, measured) = measured();
+        layer.handle(incoming("/made.Up/Method"), &End(|_| async { yes() })).await;
+        assert_eq!(measured(), [series("unknown", "OK", 1)]);
+    }
+
+    #[tokio::test]
+    async fn the_call_goes_on_in_its_callers_trace() {
+        opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer));
+        let _default = tracing::subscriber::set_default(subscriber);
+
+        let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut call = incoming(GET_JOB);
+        call.request.headers_mut().insert("traceparent", sent.parse().expect("a value"));
+        let end = End(|incoming: Incoming| async move {
+            let mut headers = http::HeaderMap::new();
+            trace::send(&mut headers, None);
+            assert_eq!(trace::sent(&headers), incoming.call.traceparent, "what is sent on is the call's own span");
+            let own = incoming.call.traceparent.expect("a trace context");
+            tonic::Status::new(Code::Ok, &*own).into_http()
+        });
+        let own = super::super::tests::outcome(&Observe::new().handle(call, &end).await).message;
+        assert_eq!((&own[..36], own.len()), (&sent[..36], 55), "another trace");
+        assert_ne!(own[36..52], sent[36..52], "the same span");
     }
 }

@@ -1,0 +1,20 @@
+//! A return of an order.
+#![allow(missing_docs, reason = "the columns are explained where the migration makes them")]
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "order_returns")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub root_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub return_id: String,
+    pub return_time: DateTimeUtc,
+    pub reason: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

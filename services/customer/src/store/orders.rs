@@ -1,0 +1,78 @@
+//! Orders one by one, in pages, and what a customer's come to.
+
+use guanxi_kernel::name::CustomerId;
+use guanxi_kernel::{Currency, Money, OrderName, Refused, Timestamp};
+use guanxi_store::{Result, Session, StoreError, time};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+
+use super::entities::orders::{self, Column};
+use super::{order_sets, parsed};
+use crate::domain::order::Order;
+
+/// An order that the caller may read.
+///
+/// # Errors
+/// NOT_FOUND; the database's.
+pub async fn get(session: &impl Session, name: &OrderName) -> Result<Order> {
+    let query = session.find::<orders::Entity>().filter(Column::RootId.eq(name.uuid()));
+    let row = query.one(session.connection()).await?.ok_or_else(|| Refused::not_found("order", name))?;
+    let mut found = order_sets::with_facts(session.connection(), vec![row]).await?;
+    found.pop().ok_or_else(|| StoreError::row("an order was read and then was not"))
+}
+
+/// What a customer's orders come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// How many, cancelled ones among them.
+    pub count: i64,
+    /// What they are worth, by currency.
+    pub values: Vec<Money>,
+    /// When the first was placed.
+    pub first: Option<Timestamp>,
+    /// When the last was placed.
+    pub last: Option<Timestamp>,
+    /// The latest ones, without their lines.
+    pub latest: Vec<Order>,
+}
+
+#[derive(FromQueryResult)]
+struct Sums {
+    currency: String,
+    orders: i64,
+    total: i64,
+    first: Option<chrono::DateTime<chrono::Utc>>,
+    last: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// What a customer's orders come to, with the `latest` latest.
+///
+/// # Errors
+/// The database's.
+pub async fn standing(session: &impl Session, customer: CustomerId, latest: u64) -> Result<Standing> {
+    let of = || session.find::<orders::Entity>().filter(Column::CustomerId.eq(customer.uuid()));
+    let sums = of()
+        .select_only()
+        .column(Column::Currency)
+        .column_as(Column::RootId.count(), "orders")
+        .column_as(Column::TotalMinor.sum().cast_as("bigint"), "total")
+        .column_as(Column::OrderTime.min(), "first")
+        .column_as(Column::OrderTime.max(), "last")
+        .group_by(Column::Currency)
+        .order_by_asc(Column::Currency)
+        .into_model::<Sums>()
+        .all(session.connection())
+        .await?;
+    let mut standing = Standing::default();
+    for sum in sums {
+        let currency: Currency = parsed(&sum.currency, "orders.currency")?;
+        standing.count += sum.orders;
+        standing.values.push(Money::new(sum.total, currency));
+        standing.first = [standing.first, sum.first.map(time::from_column)].into_iter().flatten().min();
+        standing.last = standing.last.max(sum.last.map(time::from_column));
+    }
+    let rows = of().order_by_desc(Column::OrderTime).order_by_desc(Column::RootId).limit(latest);
+    let rows = rows.all(session.connection()).await?;
+    standing.latest = rows.into_iter().map(order_sets::header).collect::<Result<_>>()?;
+    Ok(standing)
+}

@@ -1,1 +1,3 @@
 //! The loyalty service: programs, members, the points ledger.
+
+pub mod domain;

@@ -1,0 +1,192 @@
+//! Entries: the immutable lines of the double-entry ledger. Points go from one account to another, so every posting sums
+//! to zero by construction; the lines of a debit over lots are its stored allocation.
+
+use guanxi_kernel::{OrderName, Uuid};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::lot::LotId;
+use super::points::Points;
+
+/// The key of an order: the natural id of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub Uuid);
+
+impl From<&OrderName> for OrderId {
+    fn from(order: &OrderName) -> Self {
+        Self(order.uuid())
+    }
+}
+
+/// The id of a hold within its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldId(pub Uuid);
+
+/// A text that is none of an enum's values: what a database held is not what this release knows.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is not a known value")]
+pub struct UnknownValue(pub String);
+
+/// Declares an enum that is kept as a text.
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$value_doc])* $value,)* }
+
+        impl $name {
+            /// Every value, as it is kept.
+            pub const ALL: &'static [&'static str] = &[$($text),*];
+
+            /// As it is kept.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::domain::entry::UnknownValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok(Self::$value),)* _ => Err($crate::domain::entry::UnknownValue(text.to_owned())) }
+            }
+        }
+    };
+}
+pub(crate) use text_enum;
+
+text_enum! {
+    /// What moved points.
+    EntryKind {
+        /// Points were credited.
+        Earn = "EARN",
+        /// Waiting points became active.
+        Activate = "ACTIVATE",
+        /// A lot's expiry was moved by a later earning or spend.
+        Extend = "EXTEND",
+        /// Points were spent.
+        Spend = "SPEND",
+        /// Points were set aside.
+        Hold = "HOLD",
+        /// Held points were spent.
+        Capture = "CAPTURE",
+        /// Held points were let go.
+        Release = "RELEASE",
+        /// Points expired.
+        Expire = "EXPIRE",
+        /// Points of a returned order were taken back.
+        Reverse = "REVERSE",
+        /// Points spent on a returned order came back.
+        Refund = "REFUND",
+        /// Points that an order's reversal had taken here came back, since its own lot had them after all.
+        Restore = "RESTORE",
+        /// A credit paid a deficit.
+        Cover = "COVER",
+        /// Such a payment was undone by a return.
+        Uncover = "UNCOVER",
+        /// An expiry was undone by a return: the points would have paid a deficit before they expired.
+        Unexpire = "UNEXPIRE",
+    }
+}
+
+text_enum! {
+    /// An account of the ledger: three of the program's, three of the member's.
+    LedgerAccount {
+        /// The program's: what it gave out.
+        Issued = "ISSUED",
+        /// The program's: what was spent.
+        Redeemed = "REDEEMED",
+        /// The program's: what expired.
+        Breakage = "BREAKAGE",
+        /// The member's: points in lots, pending or active, that are not held.
+        Open = "OPEN",
+        /// The member's: points set aside.
+        Held = "HELD",
+        /// The member's: points owed.
+        Deficit = "DEFICIT",
+    }
+}
+
+/// One line of the ledger of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number within the member's ledger: dense, from 1.
+    pub number: i64,
+    /// The number of the first entry of its posting: what one command did.
+    pub posting: i64,
+    /// What moved the points.
+    pub kind: EntryKind,
+    /// From where.
+    pub from: LedgerAccount,
+    /// Where to; the same as `from` where nothing moves.
+    pub to: LedgerAccount,
+    /// How many.
+    pub points: Points,
+    /// The lot; `None` where a deficit alone moved.
+    pub lot: Option<LotId>,
+    /// The order that it is about.
+    pub order: Option<OrderId>,
+    /// The hold that it is about.
+    pub hold: Option<HoldId>,
+    /// When it happened, by the business.
+    pub effective_time: Timestamp,
+    /// When it was recorded.
+    pub create_time: Timestamp,
+    /// From when the lot can be spent, where this entry set it.
+    pub active_from: Option<Timestamp>,
+    /// When what this entry set ends: the lot's expiry, or the hold's time-out.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What an account's entries add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// In lots, pending or active, and not held.
+    pub open: Points,
+    /// Set aside.
+    pub held: Points,
+    /// Owed.
+    pub deficit: Points,
+    /// Ever earned.
+    pub earned: Points,
+    /// Spent, less what came back.
+    pub spent: Points,
+    /// Expired, less what was reversed or paid a deficit after all.
+    pub expired: Points,
+    /// Taken back for returned orders, less what was restored.
+    pub reversed: Points,
+}
+
+impl Totals {
+    /// Adds one entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry.from {
+            LedgerAccount::Issued if entry.kind == EntryKind::Earn => self.earned += entry.points,
+            LedgerAccount::Issued => self.reversed -= entry.points,
+            LedgerAccount::Redeemed => self.spent -= entry.points,
+            LedgerAccount::Breakage => self.expired -= entry.points,
+            LedgerAccount::Open => self.open -= entry.points,
+            LedgerAccount::Held => self.held -= entry.points,
+            LedgerAccount::Deficit => self.deficit += entry.points,
+        }
+        match entry.to {
+            LedgerAccount::Issued => self.reversed += entry.points,
+            LedgerAccount::Redeemed => self.spent += entry.points,
+            LedgerAccount::Breakage => self.expired += entry.points,
+            LedgerAccount::Open => self.open += entry.points,
+            LedgerAccount::Held => self.held += entry.points,
+            LedgerAccount::Deficit => self.deficit -= entry.points,
+        }
+    }
+
+    /// What must be zero: unheld + held + spent + expired + reversed − deficit − earned.
+    pub fn imbalance(&self) -> Points {
+        self.open + self.held + self.spent + self.expired + self.reversed - self.deficit - self.earned
+    }
+}

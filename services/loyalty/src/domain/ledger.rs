@@ -1,0 +1,201 @@
+//! The ledger's commands, and the one function that decides many of them together: those that arrived while the last
+//! batch was committing, in their order, on accounts that were loaded once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use guanxi_kernel::name::MemberId;
+use guanxi_kernel::{OrderName, Refusal, Refused};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::account::Account;
+use super::balance::Balance;
+use super::entry::{HoldId, OrderId};
+use super::hold::{Hold, HoldError, PlaceHold};
+use super::lot::Lot;
+use super::points::Points;
+use super::program::{Program, ProgramId};
+use super::returns::{Return, ReturnError, Returned};
+use super::spending::{Earn, EarnError, Earned, Insufficient, Spend};
+
+/// Something to do to a member's points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Credit what an order earns.
+    Earn(Earn),
+    /// Spend.
+    Spend(Spend),
+    /// Set aside.
+    PlaceHold(PlaceHold),
+    /// Spend what was set aside; `None` means all of it.
+    CaptureHold(HoldId, Option<Points>),
+    /// Let go what was set aside.
+    VoidHold(HoldId),
+    /// Give back and take back for returned goods.
+    Return(Return),
+    /// An order's last shipment was delivered: its points become active.
+    Activate(OrderName, Timestamp),
+    /// Write what time did: timed out holds, expired lots.
+    Sweep,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// What an order earned, and the lot.
+    Earned(Earned, Option<Lot>),
+    /// How many were spent, and what is left.
+    Spent(Points, Balance),
+    /// The hold as it is now, and what is left.
+    Held(Hold, Balance),
+    /// What a return did, and what is left.
+    Returned(Returned, Balance),
+    /// How many points became active.
+    Activated(Points),
+    /// How many points expired.
+    Swept(Points),
+}
+
+/// Why a command is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// There is no such member.
+    #[error("{0} does not exist")]
+    UnknownMember(MemberId),
+    /// An order does not earn.
+    #[error(transparent)]
+    Earn(#[from] EarnError),
+    /// A debit that the balance does not cover.
+    #[error(transparent)]
+    Insufficient(#[from] Insufficient),
+    /// A hold is not resolved.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// A return is refused.
+    #[error(transparent)]
+    Return(#[from] ReturnError),
+}
+
+impl Refusal for LedgerError {
+    fn refusal(&self) -> Refused {
+        match self {
+            Self::UnknownMember(member) => Refused::not_found("member", member),
+            Self::Earn(error) => error.refusal(),
+            Self::Insufficient(error) => error.refusal(),
+            Self::Hold(error) => error.refusal(),
+            Self::Return(error) => error.refusal(),
+        }
+    }
+}
+
+/// Which lots a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lots {
+    /// None: the totals are enough.
+    None,
+    /// Those with open or held points, and the holds that are placed.
+    Open,
+    /// All.
+    All,
+}
+
+impl Command {
+    /// The lots it needs; a plain credit none, unless their expiry slides with it.
+    pub fn lots(&self, program: &Program) -> Lots {
+        match self {
+            Self::Earn(_) if program.terms.expiry.is_sliding() => Lots::Open,
+            Self::Earn(_) => Lots::None,
+            Self::Return(_) => Lots::All,
+            _ => Lots::Open,
+        }
+    }
+
+    /// The order whose record it needs.
+    pub fn order(&self) -> Option<OrderId> {
+        match self {
+            Self::Earn(earn) => Some(OrderId::from(&earn.order)),
+            Self::Spend(spend) => spend.order.as_ref().map(OrderId::from),
+            Self::Return(given) => Some(OrderId::from(&given.order)),
+            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Activate(..) | Self::Sweep => None,
+        }
+    }
+
+    /// The hold that it needs.
+    pub fn hold(&self) -> Option<HoldId> {
+        match self {
+            Self::CaptureHold(hold, _) | Self::VoidHold(hold) => Some(*hold),
+            _ => None,
+        }
+    }
+
+    /// The return whose lines it needs.
+    pub fn return_key(&self) -> Option<(OrderId, &str)> {
+        match self {
+            Self::Return(given) => Some((OrderId::from(&given.order), given.return_id.as_str())),
+            _ => None,
+        }
+    }
+}
+
+/// The accounts of a batch, with what its commands need of them, and their programs.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// The accounts by member.
+    pub accounts: BTreeMap<MemberId, Account>,
+    /// Their programs.
+    pub programs: BTreeMap<ProgramId, Arc<Program>>,
+    /// The lines that returns named before.
+    pub returned: BTreeMap<(MemberId, OrderId, String), Vec<i32>>,
+}
+
+impl Book {
+    /// Decides one command. A refused one leaves the account as it was, but for what time had done already.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn decide(&mut self, member: MemberId, command: &Command, now: Timestamp) -> Result<Outcome, LedgerError> {
+        let account = self.accounts.get_mut(&member).ok_or(LedgerError::UnknownMember(member))?;
+        let program = self.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?;
+        match command {
+            Command::Earn(earn) => {
+                let earned = account.earn(program, earn, now)?;
+                let lot = earned.lot.map(|lot| account.lot(lot).clone());
+                Ok(Outcome::Earned(earned, lot))
+            }
+            Command::Spend(spend) => {
+                let points = account.spend(program, spend, now)?;
+                Ok(Outcome::Spent(points, account.balance(now)))
+            }
+            Command::PlaceHold(hold) => {
+                account.place_hold(program, hold, now)?;
+                held(account, hold.id, now)
+            }
+            Command::CaptureHold(hold, points) => {
+                account.capture_hold(program, *hold, *points, now)?;
+                held(account, *hold, now)
+            }
+            Command::VoidHold(hold) => {
+                account.void_hold(*hold, now)?;
+                held(account, *hold, now)
+            }
+            Command::Return(given) => {
+                let key = (member, OrderId::from(&given.order), given.return_id.clone());
+                let seen = self.returned.entry(key).or_default();
+                let before = account.changes.returns.len();
+                let returned = account.return_order(program, given, seen, now)?;
+                seen.extend(account.changes.returns[before..].iter().map(|(_, _, line)| line));
+                Ok(Outcome::Returned(returned, account.balance(now)))
+            }
+            Command::Activate(order, at) => {
+                Ok(Outcome::Activated(account.activate(program, OrderId::from(order), *at, now)))
+            }
+            Command::Sweep => Ok(Outcome::Swept(account.expire(now))),
+        }
+    }
+}
+
+fn held(account: &Account, hold: HoldId, now: Timestamp) -> Result<Outcome, LedgerError> {
+    let unknown = || HoldError::Unknown { member: account.member, hold };
+    Ok(Outcome::Held(account.holds.get(&hold).ok_or_else(unknown)?.clone(), account.balance(now)))
+}

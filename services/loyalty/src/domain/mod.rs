@@ -1,0 +1,21 @@
+//! What loyalty means: pure values and decisions. No clock, no ids made inside, no database, no wire format.
+
+pub mod account;
+pub mod balance;
+pub mod delivery;
+pub mod earning;
+pub mod entry;
+pub mod expiry;
+pub mod fact;
+pub mod hold;
+pub mod ledger;
+pub mod lot;
+pub mod order;
+pub mod points;
+pub mod program;
+pub mod returns;
+pub mod settling;
+pub mod spending;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! What loyalty remembers of an order of a member: its lines, what each earned and why, what points paid for it, and how
+//! much of it came back. Only returns read it; it is what makes an order earn once and a return count once.
+
+use guanxi_kernel::OrderName;
+use serde::{Deserialize, Serialize};
+
+use super::account::Draw;
+use super::earning::{Earning, Purchase, RuleExplanation};
+use super::points::{Points, share};
+
+/// An order of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order.
+    pub order: OrderName,
+    /// What it earned; `None` until it has.
+    pub earned: Option<Points>,
+    /// What points paid for it.
+    pub spent: Points,
+    /// What of that came back.
+    pub refunded: Points,
+    /// What of the earned points was due to be taken back so far, whether it could be taken or not.
+    pub due: Points,
+    /// Whether all of it came back.
+    pub returned_whole: bool,
+    /// The rest.
+    pub detail: OrderDetail,
+}
+
+/// What is kept of an order as one text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderDetail {
+    /// Its lines.
+    pub lines: Vec<RecordedLine>,
+    /// Why it earned what it earned.
+    pub rules: Vec<RuleExplanation>,
+    /// Where the points that paid for it came from, less what went back there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paid_by: Vec<Draw>,
+    /// Where its reversal took points besides its own lot, less what went back there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reversed_from: Vec<Draw>,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedLine {
+    /// Its number within the order.
+    pub line: i32,
+    /// How many were bought.
+    pub quantity: i64,
+    /// The price of the whole line, in minor units.
+    pub price_minor: i64,
+    /// What it earned.
+    pub earned: Points,
+    /// How many came back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned_quantity: i64,
+    /// What came back besides, in minor units of its price.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned_minor: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+impl RecordedLine {
+    /// floor(`whole` × returned ÷ bought), `whole` at the most.
+    fn returned_share(&self, whole: Points) -> Points {
+        let (quantity, price) = (i128::from(self.quantity), i128::from(self.price_minor));
+        let (returned, bought) = match price {
+            0 => (i128::from(self.returned_quantity), quantity),
+            _ => (
+                i128::from(self.returned_quantity) * price + i128::from(self.returned_minor) * quantity,
+                quantity * price,
+            ),
+        };
+        let part = i128::from(whole.get()) * returned.min(bought) / bought.max(1);
+        Points::new(i64::try_from(part).expect("a part is not larger than its whole"))
+    }
+}
+
+impl OrderRecord {
+    /// An order of which nothing is known yet.
+    pub fn new(order: OrderName) -> Self {
+        Self {
+            order,
+            earned: None,
+            spent: Points::ZERO,
+            refunded: Points::ZERO,
+            due: Points::ZERO,
+            returned_whole: false,
+            detail: OrderDetail::default(),
+        }
+    }
+
+    /// Notes what it earned.
+    pub(crate) fn earn(&mut self, purchase: &Purchase, earning: &Earning) {
+        self.earned = Some(earning.points);
+        self.detail.rules.clone_from(&earning.explanation.rules);
+        let lines = purchase.lines().iter().zip(&earning.explanation.lines);
+        let recorded = lines.map(|(line, earned)| RecordedLine {
+            line: line.line,
+            quantity: line.quantity,
+            price_minor: line.price_minor,
+            earned: earned.points,
+            returned_quantity: 0,
+            returned_minor: 0,
+        });
+        self.detail.lines = recorded.collect();
+    }
+
+    /// Notes what points paid for it.
+    pub(crate) fn pay(&mut self, draws: Vec<Draw>) {
+        self.spent += super::account::drawn(&draws);
+        self.detail.paid_by.extend(draws);
+    }
+
+    /// What should have come back of the spent points by now: each line has its share of them by price.
+    pub(crate) fn refund_due(&self) -> Points {
+        if self.returned_whole {
+            return self.spent;
+        }
+        let prices: Vec<i64> = self.detail.lines.iter().map(|line| line.price_minor).collect();
+        let shares = share(self.spent.get(), &prices);
+        self.detail.lines.iter().zip(shares).map(|(line, spent)| line.returned_share(Points::new(spent))).sum()
+    }
+
+    /// What should have been taken back of the earned points by now.
+    pub(crate) fn reversal_due(&self) -> Points {
+        self.detail.lines.iter().map(|line| line.returned_share(line.earned)).sum()
+    }
+
+    /// Everything that has not come back yet comes back.
+    pub(crate) fn return_all(&mut self) {
+        self.returned_whole = true;
+        for line in &mut self.detail.lines {
+            line.returned_quantity = line.quantity;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_units_that_earned_ten_give_back_three_three_and_four() {
+        let mut line = RecordedLine {
+            line: 1,
+            quantity: 3,
+            price_minor: 999,
+            earned: Points::new(10),
+            returned_quantity: 0,
+            returned_minor: 0,
+        };
+        let mut given = Vec::new();
+        let mut before = Points::ZERO;
+        for returned in 1..=3 {
+            line.returned_quantity = returned;
+            let due = line.returned_share(line.earned);
+            given.push((due - before).get());
+            before = due;
+        }
+        assert_eq!(given, [3, 3, 4]);
+    }
+
+    #[test]
+    fn a_record_survives_the_way_to_the_store_and_back() {
+        let detail =
+            OrderDetail { paid_by: vec![Draw { lot: None, points: Points::new(5) }], ..OrderDetail::default() };
+        let json = serde_json::to_string(&detail).expect("it is written");
+        assert_eq!(json, r#"{"lines":[],"rules":[],"paid_by":[{"lot":null,"points":5}]}"#);
+        assert_eq!(serde_json::from_str::<OrderDetail>(&json).expect("it is read"), detail);
+    }
+}

@@ -1,0 +1,407 @@
+//! A program: one loyalty scheme with one point currency, and the terms under which its points are earned, wait, expire
+//! and are owed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use guanxi_kernel::name::{CustomerId, MemberId};
+use guanxi_kernel::{Currency, NameError, OrganizationId, Refusal, Refused, Uuid, Violation, natural_id};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::expiry::ExpiryPolicy;
+use super::points::Points;
+
+/// `programs/{slug}`, chosen by whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramId(Arc<str>);
+
+impl ProgramId {
+    const FORM: &'static str = "programs/{1 to 63 of a-z, 0-9 and -, beginning with a letter}";
+
+    /// From the bare slug.
+    ///
+    /// # Errors
+    /// [`NameError`] where it is not one.
+    pub fn from_slug(slug: &str) -> Result<Self, NameError> {
+        match OrganizationId::from_slug(slug) {
+            Ok(_) => Ok(Self(slug.into())),
+            Err(_) => Err(NameError { value: slug.to_owned(), form: Self::FORM }),
+        }
+    }
+
+    /// The part after `programs/`.
+    pub fn slug(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of its row.
+    pub fn uuid(&self) -> Uuid {
+        natural_id("program", [self.slug()])
+    }
+
+    /// The member that `customer` is in this program: a customer is a member of a program once, so the name says it.
+    pub fn member(&self, customer: CustomerId) -> MemberId {
+        MemberId(natural_id("member", [self.slug(), &customer.to_string()]))
+    }
+}
+
+impl fmt::Display for ProgramId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "programs/{}", self.0)
+    }
+}
+
+impl FromStr for ProgramId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let malformed = || NameError { value: text.to_owned(), form: Self::FORM };
+        Self::from_slug(text.strip_prefix("programs/").ok_or_else(malformed)?).map_err(|_| malformed())
+    }
+}
+
+/// One loyalty scheme of the retailer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its name.
+    pub id: ProgramId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The money in which its orders are counted.
+    pub currency: Currency,
+    /// What an update can change.
+    pub terms: Terms,
+    /// The zone of the terms.
+    pub zone: TimeZone,
+    /// 1, and one more with every update.
+    pub version: i64,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it last changed.
+    pub update_time: Timestamp,
+}
+
+/// The terms of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What people call the program.
+    pub display_name: String,
+    /// What people call its points.
+    pub points_name: String,
+    /// The IANA zone in which its days end.
+    pub time_zone: String,
+    /// Whether a customer's first recorded order makes him a member.
+    pub auto_enroll: bool,
+    /// Whether what delivery costs earns too.
+    pub delivery_earns: bool,
+    /// How an order's points are made whole.
+    pub rounding: Rounding,
+    /// What earns.
+    pub rules: Vec<EarningRule>,
+    /// When earned points can be spent.
+    pub pending: PendingPolicy,
+    /// When active points expire.
+    pub expiry: ExpiryPolicy,
+    /// Whether a balance may fall below zero.
+    pub overdraft: OverdraftPolicy,
+}
+
+/// How a sum of points is made whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Down.
+    Floor,
+    /// To the nearest, halves up.
+    HalfUp,
+    /// Up.
+    Ceiling,
+}
+
+/// When earned points can be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingPolicy {
+    /// At once.
+    #[default]
+    Immediate,
+    /// So many days of 24 hours after the order.
+    Delay {
+        /// 1 to 366.
+        days: i32,
+    },
+    /// When the order's last shipment is delivered.
+    UntilDelivered,
+}
+
+/// Whether a balance may fall below zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverdraftPolicy {
+    /// What would do so is refused.
+    #[default]
+    Refuse,
+    /// A spend takes what there is.
+    Clamp,
+    /// A spend or hold may go down to the floor, zero or below.
+    Allow {
+        /// The lowest balance that a spend or hold may leave.
+        floor: Points,
+    },
+}
+
+impl OverdraftPolicy {
+    /// How far below zero a spend or hold may go.
+    pub fn allowance(self) -> Points {
+        match self {
+            Self::Refuse | Self::Clamp => Points::ZERO,
+            Self::Allow { floor } => -floor,
+        }
+    }
+}
+
+/// What earns points: one effect on the lines that its categories let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarningRule {
+    /// Its stable id within the program.
+    pub id: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Only lines of these categories; none means any. Delivery has no category.
+    pub categories: BTreeSet<String>,
+    /// Not lines of these.
+    pub excluded_categories: BTreeSet<String>,
+    /// What it does.
+    pub effect: Effect,
+}
+
+impl EarningRule {
+    /// Whether what is of `category` counts (delivery is of none).
+    pub fn counts(&self, category: Option<&str>) -> bool {
+        match category {
+            Some(category) => {
+                (self.categories.is_empty() || self.categories.contains(category))
+                    && !self.excluded_categories.contains(category)
+            }
+            None => self.categories.is_empty(),
+        }
+    }
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Points for each whole step of its lines' sum.
+    PerAmount {
+        /// Points for each step.
+        points: i64,
+        /// The step in minor units.
+        step_minor: i64,
+    },
+    /// Multiplies what its lines earned.
+    Multiplier {
+        /// The factor in thousandths.
+        factor_milli: i64,
+    },
+}
+
+/// The most multipliers that one program may have, so that their product stays exact.
+pub const MAX_MULTIPLIERS: usize = 5;
+
+impl Terms {
+    /// Refuses terms that contradict themselves; everything that is wrong at once.
+    ///
+    /// # Errors
+    /// [`TermsError`] with one violation for each thing that is wrong.
+    pub fn check(&self) -> Result<TimeZone, TermsError> {
+        let mut wrong = Vec::new();
+        let mut violate = |field: String, rule: &str, description: String| {
+            wrong.push(Violation { field, rule: rule.to_owned(), description });
+        };
+        let zone = TimeZone::get(&self.time_zone);
+        if zone.is_err() {
+            violate(
+                "time_zone".into(),
+                "TIME_ZONE_UNKNOWN",
+                format!("{:?} is not an IANA zone, such as Asia/Shanghai", self.time_zone),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        let mut multipliers = 0;
+        for (i, rule) in self.rules.iter().enumerate() {
+            if !seen.insert(&rule.id) {
+                violate(
+                    format!("earning_rules[{i}].id"),
+                    "RULE_ID_REPEATED",
+                    format!("{:?} is the id of an earlier rule", rule.id),
+                );
+            }
+            if let Some(both) = rule.categories.intersection(&rule.excluded_categories).next() {
+                violate(
+                    format!("earning_rules[{i}].excluded_categories"),
+                    "CATEGORY_CONTRADICTS",
+                    format!("{both:?} is included too"),
+                );
+            }
+            if matches!(rule.effect, Effect::Multiplier { .. }) {
+                multipliers += 1;
+                if multipliers > MAX_MULTIPLIERS {
+                    violate(
+                        format!("earning_rules[{i}].multiplier"),
+                        "MULTIPLIERS_TOO_MANY",
+                        format!("a program has at most {MAX_MULTIPLIERS} multipliers"),
+                    );
+                }
+            }
+        }
+        if let ExpiryPolicy::FixedDates(dates) = &self.expiry {
+            for (i, date) in dates.iter().enumerate().filter(|(_, date)| !date.exists()) {
+                violate(
+                    format!("expiry.fixed_dates.dates[{i}]"),
+                    "DATE_NEVER",
+                    format!("no year has month {} day {}", date.month, date.day),
+                );
+            }
+        }
+        match zone {
+            Ok(zone) if wrong.is_empty() => Ok(zone),
+            _ => Err(TermsError(wrong)),
+        }
+    }
+}
+
+/// Terms that contradict themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("terms of a program that contradict themselves")]
+pub struct TermsError(pub Vec<Violation>);
+
+impl Refusal for TermsError {
+    fn refusal(&self) -> Refused {
+        let violations = self.0.iter().cloned();
+        Refused::violations(violations.map(|v| Violation { field: format!("program.{}", v.field), ..v }).collect())
+    }
+}
+
+impl Program {
+    /// A new program.
+    ///
+    /// # Errors
+    /// [`TermsError`] where the terms contradict themselves.
+    pub fn create(
+        id: ProgramId,
+        organization: OrganizationId,
+        currency: Currency,
+        terms: Terms,
+        now: Timestamp,
+    ) -> Result<Self, TermsError> {
+        let zone = terms.check()?;
+        Ok(Self { id, organization, currency, terms, zone, version: 1, create_time: now, update_time: now })
+    }
+
+    /// The program under other terms, from now on.
+    ///
+    /// # Errors
+    /// [`TermsError`] where the terms contradict themselves.
+    pub fn update(&self, terms: Terms, now: Timestamp) -> Result<Self, TermsError> {
+        let zone = terms.check()?;
+        Ok(Self { terms, zone, version: self.version + 1, update_time: now, ..self.clone() })
+    }
+
+    /// From when what an order of `order_time` earns can be spent; `None` while it waits for delivery.
+    pub fn active_from(&self, order_time: Timestamp, delivered: Option<Timestamp>) -> Option<Timestamp> {
+        match self.terms.pending {
+            PendingPolicy::Immediate => Some(order_time),
+            PendingPolicy::Delay { days } => {
+                Some(order_time.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX))
+            }
+            PendingPolicy::UntilDelivered => delivered.map(|at| at.max(order_time)),
+        }
+    }
+
+    /// Until when points active from `active_from` are good; `None` where they never expire.
+    pub fn expires_at(&self, active_from: Timestamp) -> Option<Timestamp> {
+        self.terms.expiry.expires_at(active_from, &self.zone)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Terms under which every whole 1.00 earns one point at once and for ever.
+    pub(crate) fn terms() -> Terms {
+        Terms {
+            display_name: "Test".into(),
+            points_name: "points".into(),
+            time_zone: "Asia/Shanghai".into(),
+            auto_enroll: true,
+            delivery_earns: false,
+            rounding: Rounding::Floor,
+            rules: vec![rule("base", Effect::PerAmount { points: 1, step_minor: 100 })],
+            pending: PendingPolicy::Immediate,
+            expiry: ExpiryPolicy::Never,
+            overdraft: OverdraftPolicy::Refuse,
+        }
+    }
+
+    pub(crate) fn rule(id: &str, effect: Effect) -> EarningRule {
+        EarningRule {
+            id: id.into(),
+            display_name: String::new(),
+            categories: BTreeSet::new(),
+            excluded_categories: BTreeSet::new(),
+            effect,
+        }
+    }
+
+    pub(crate) fn program(terms: Terms) -> Program {
+        Program::create(
+            ProgramId::from_slug("test").expect("a slug"),
+            OrganizationId::default_organization(),
+            "CNY".parse().expect("a currency"),
+            terms,
+            Timestamp::UNIX_EPOCH,
+        )
+        .expect("good terms")
+    }
+
+    #[test]
+    fn everything_wrong_with_terms_is_said_at_once() {
+        let mut wrong = terms();
+        wrong.time_zone = "Mars/Olympus".into();
+        wrong.rules.push(wrong.rules[0].clone());
+        wrong.rules[1].categories.insert("tv".into());
+        wrong.rules[1].excluded_categories.insert("tv".into());
+        wrong.expiry = ExpiryPolicy::FixedDates(vec![super::super::expiry::MonthDay { month: 4, day: 31 }]);
+        for i in 0..=MAX_MULTIPLIERS {
+            wrong.rules.push(rule(&format!("times-{i}"), Effect::Multiplier { factor_milli: 2_000 }));
+        }
+        let rules: Vec<_> = wrong.check().expect_err("wrong").0.into_iter().map(|v| v.rule).collect();
+        assert_eq!(
+            rules,
+            ["TIME_ZONE_UNKNOWN", "RULE_ID_REPEATED", "CATEGORY_CONTRADICTS", "MULTIPLIERS_TOO_MANY", "DATE_NEVER"]
+        );
+    }
+
+    #[test]
+    fn terms_survive_the_way_to_the_store_and_back() {
+        let terms = terms();
+        let json = serde_json::to_string(&terms).expect("terms are written");
+        assert_eq!(serde_json::from_str::<Terms>(&json).expect("terms are read"), terms);
+    }
+
+    #[test]
+    fn a_customer_is_a_member_of_a_program_once() {
+        let (one, other) = (ProgramId::from_slug("a").expect("a slug"), ProgramId::from_slug("b").expect("a slug"));
+        let customer = CustomerId::new();
+        assert_eq!(one.member(customer), one.member(customer));
+        assert_ne!(one.member(customer), other.member(customer));
+        assert_ne!(one.member(customer), one.member(CustomerId::new()));
+    }
+}

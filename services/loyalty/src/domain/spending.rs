@@ -1,0 +1,200 @@
+//! Earning and spending: a credit pays a deficit first; a debit takes lots soonest expiry first and may end below zero
+//! only as far as the program allows.
+
+use guanxi_kernel::{OrderName, Refusal, Refused};
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::account::{Account, Draw, Movement, Posting, drawn, movement};
+use super::earning::{Earning, EarningError, Purchase, earning};
+use super::entry::{EntryKind, LedgerAccount, OrderId};
+use super::lot::LotId;
+use super::points::Points;
+use super::program::{OverdraftPolicy, Program};
+
+/// An order that earns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earn {
+    /// The order.
+    pub order: OrderName,
+    /// What was bought.
+    pub purchase: Purchase,
+    /// When.
+    pub effective_time: Timestamp,
+    /// When its last shipment was delivered, where that is so already.
+    pub delivered: Option<Timestamp>,
+}
+
+/// What an order earned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earned {
+    /// How many, and why.
+    pub earning: Earning,
+    /// The new lot; none where there are no points.
+    pub lot: Option<LotId>,
+}
+
+/// Why an order does not earn.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EarnError {
+    /// It has.
+    #[error("{order} has earned {points} points")]
+    AlreadyEarned {
+        /// The order.
+        order: OrderName,
+        /// What it earned.
+        points: Points,
+    },
+    /// It was cancelled or returned as a whole before.
+    #[error("{order} was returned as a whole")]
+    Returned {
+        /// The order.
+        order: OrderName,
+    },
+    /// Its points cannot be found.
+    #[error(transparent)]
+    Earning(#[from] EarningError),
+    /// The account would have been credited beyond all bounds.
+    #[error("the account would have been credited more than {} points in all", Points::MAX_CREDITED)]
+    AccountFull,
+}
+
+impl Refusal for EarnError {
+    fn refusal(&self) -> Refused {
+        match self {
+            Self::AlreadyEarned { order, points } => {
+                Refused::new(guanxi_kernel::Kind::AlreadyExists, "ORDER_ALREADY_EARNED", self.to_string())
+                    .with("order", order)
+                    .with("points", points)
+                    .about("order", order)
+            }
+            Self::Returned { order } => Refused::precondition("ORDER_RETURNED", self.to_string()).with("order", order),
+            Self::Earning(error) => error.refusal(),
+            Self::AccountFull => {
+                Refused::precondition("POINTS_OUT_OF_RANGE", self.to_string()).with("maximum", Points::MAX_CREDITED)
+            }
+        }
+    }
+}
+
+/// Points to spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    /// How many, at least 1.
+    pub points: Points,
+    /// The order that they pay for.
+    pub order: Option<OrderName>,
+    /// Whether to spend what there is where it is less.
+    pub clamp: bool,
+}
+
+/// A debit that the balance does not cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{asked} points asked, {available} available")]
+pub struct Insufficient {
+    /// What was asked.
+    pub asked: Points,
+    /// What can be taken, down to the program's floor.
+    pub available: Points,
+}
+
+impl Refusal for Insufficient {
+    fn refusal(&self) -> Refused {
+        Refused::precondition("POINTS_INSUFFICIENT", self.to_string())
+            .with("asked", self.asked)
+            .with("available", self.available)
+    }
+}
+
+impl Account {
+    /// Credits what an order earns. Needs the order's record; lots only where their expiry slides.
+    ///
+    /// # Errors
+    /// [`EarnError`]; the account is as before then.
+    pub fn earn(&mut self, program: &Program, earn: &Earn, now: Timestamp) -> Result<Earned, EarnError> {
+        let order = OrderId::from(&earn.order);
+        let record = self.orders.get(&order);
+        if let Some(points) = record.and_then(|record| record.earned) {
+            return Err(EarnError::AlreadyEarned { order: earn.order.clone(), points });
+        }
+        if record.is_some_and(|record| record.returned_whole) {
+            return Err(EarnError::Returned { order: earn.order.clone() });
+        }
+        let earning = earning(program, &earn.purchase)?;
+        if self.totals.earned + earning.points > Points::MAX_CREDITED {
+            return Err(EarnError::AccountFull);
+        }
+        self.record_of(&earn.order).earn(&earn.purchase, &earning);
+        let posting = self.posting(earn.effective_time, now).about_order(Some(order));
+        self.slide(program, posting, earn.effective_time);
+        let lot = earning.points.is_positive().then(|| {
+            let active_from = program.active_from(earn.effective_time, earn.delivered);
+            let expires_at = active_from.and_then(|from| program.expires_at(from));
+            let sliding = program.terms.expiry.is_sliding();
+            self.credit(posting, earning.points, active_from, expires_at, sliding)
+        });
+        self.cover(posting);
+        Ok(Earned { earning, lot })
+    }
+
+    /// Spends points, as the clock says. Needs the open lots. Says how many were spent.
+    ///
+    /// # Errors
+    /// [`Insufficient`] where there are fewer and nobody clamps; nothing but what was due is changed then.
+    pub fn spend(&mut self, program: &Program, spend: &Spend, now: Timestamp) -> Result<Points, Insufficient> {
+        self.settle(now);
+        let available = self.spendable(program, now);
+        let clamps = spend.clamp || program.terms.overdraft == OverdraftPolicy::Clamp;
+        let points = if clamps { spend.points.min(available) } else { spend.points };
+        if points > available {
+            return Err(Insufficient { asked: spend.points, available });
+        }
+        let order = spend.order.as_ref().map(OrderId::from);
+        let posting = self.posting(now, now).about_order(order);
+        let what = movement(EntryKind::Spend, LedgerAccount::Open, LedgerAccount::Redeemed);
+        let draws = self.debit(posting, what, points);
+        self.slide(program, posting, now);
+        if let Some(order) = spend.order.as_ref().filter(|_| points.is_positive()) {
+            self.record_of(order).pay(draws);
+        }
+        Ok(points)
+    }
+
+    /// What a spend or hold may take: down to the program's floor, never below zero points.
+    pub(crate) fn spendable(&self, program: &Program, now: Timestamp) -> Points {
+        (self.available(now) + program.terms.overdraft.allowance()).or_zero()
+    }
+
+    /// Takes points from active lots in consumption order, the rest from the deficit. Says what came from where.
+    pub(crate) fn debit(&mut self, posting: Posting, what: Movement, points: Points) -> Vec<Draw> {
+        let now = posting.now();
+        let lots = self.pick(|lot| lot.open.is_positive() && lot.is_active(now), |lot| lot.consumption_order());
+        let mut draws = self.drain(posting, what, lots, points);
+        let left = points - drawn(&draws);
+        if left.is_positive() {
+            self.shift(posting, Movement { from: LedgerAccount::Deficit, ..what }, None, left);
+            draws.push(Draw { lot: None, points: left });
+        }
+        draws
+    }
+
+    /// An earning or spend at `at` moves the expiry of every sliding lot that is good then.
+    pub(crate) fn slide(&mut self, program: &Program, posting: Posting, at: Timestamp) {
+        self.last_activity = self.last_activity.max(Some(at));
+        if !program.terms.expiry.is_sliding() {
+            return;
+        }
+        let good = self.pick(
+            |lot| lot.sliding && lot.is_active(at) && (lot.open + lot.held).is_positive(),
+            |lot| lot.consumption_order(),
+        );
+        for id in good {
+            let lot = self.lot(id);
+            let (from, order) = (lot.active_from, lot.order);
+            let expires_at = program.expires_at(at).max(lot.expires_at);
+            if expires_at != lot.expires_at {
+                self.date(posting.about_order(order), EntryKind::Extend, id, from, expires_at);
+            }
+        }
+    }
+}

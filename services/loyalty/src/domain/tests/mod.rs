@@ -1,0 +1,188 @@
+//! The ledger's known answers, its laws, and the slow second implementation that they are checked against.
+
+mod always;
+mod cases;
+mod laws;
+mod reference;
+
+use guanxi_kernel::name::{CustomerId, MemberId};
+use guanxi_kernel::{OrderName, OrganizationId, Uuid};
+use jiff::{SignedDuration, Timestamp};
+
+use super::account::Account;
+use super::balance::verify;
+use super::earning::tests::{line, purchase};
+use super::earning::{Purchase, PurchaseLine};
+use super::entry::{Entry, HoldId};
+use super::expiry::{ExpiryPolicy, Period, PeriodUnit};
+use super::hold::{DEFAULT_TTL, HoldError, PlaceHold};
+use super::points::Points;
+use super::program::tests::{program, terms};
+use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
+use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
+use super::spending::{Earn, Earned, Insufficient, Spend};
+
+/// One member with one account, a clock, and everything that was ever written.
+#[derive(Debug, Clone)]
+struct Till {
+    program: Program,
+    account: Account,
+    now: Timestamp,
+    entries: Vec<Entry>,
+}
+
+fn order(number: &str) -> OrderName {
+    OrderName::new("test", number).expect("a name")
+}
+
+fn points(points: i64) -> Points {
+    Points::new(points)
+}
+
+fn hold_id(number: u128) -> HoldId {
+    HoldId(Uuid::from_u128(number))
+}
+
+fn expiring_after(days: i32) -> ExpiryPolicy {
+    ExpiryPolicy::Period { period: Period { count: days, unit: PeriodUnit::Day }, extend_to: None }
+}
+
+fn allow(floor: i64) -> OverdraftPolicy {
+    OverdraftPolicy::Allow { floor: points(floor) }
+}
+
+impl Till {
+    /// Noon of 1 January 2026, under these terms: a point for each whole 1.00.
+    fn new(terms: Terms) -> Self {
+        let program_id = ProgramId::from_slug("test").expect("a slug");
+        let organization = OrganizationId::default_organization();
+        let (member, customer) = (MemberId(Uuid::from_u128(1)), CustomerId(Uuid::from_u128(2)));
+        Self {
+            program: program(terms),
+            account: Account::open(member, customer, program_id, organization),
+            now: "2026-01-01T04:00:00Z".parse().expect("an instant"),
+            entries: Vec::new(),
+        }
+    }
+
+    fn with(expiry: ExpiryPolicy, overdraft: OverdraftPolicy) -> Self {
+        Self::new(Terms { expiry, overdraft, ..terms() })
+    }
+
+    fn plain() -> Self {
+        Self::new(terms())
+    }
+
+    fn waits_for_delivery(mut self) -> Self {
+        self.program.terms.pending = PendingPolicy::UntilDelivered;
+        self
+    }
+
+    fn after_days(&mut self, days: i64) -> &mut Self {
+        self.now = self.now.checked_add(SignedDuration::from_hours(24 * days)).expect("in range");
+        self
+    }
+
+    /// Every change goes through here: the ledger must verify after each.
+    fn keep<T>(&mut self, done: T) -> T {
+        self.entries.extend(self.account.take_changes().entries);
+        assert_eq!(verify(&self.account, &self.entries), []);
+        done
+    }
+
+    fn earn_lines(&mut self, number: &str, lines: Vec<PurchaseLine>) -> Earned {
+        self.earn_purchase(number, purchase(lines))
+    }
+
+    fn earn_purchase(&mut self, number: &str, purchase: Purchase) -> Earned {
+        let earn = Earn { order: order(number), purchase, effective_time: self.now, delivered: None };
+        let earned = self.account.earn(&self.program, &earn, self.now).expect("it earns");
+        self.keep(earned)
+    }
+
+    /// One line whose price earns so many points.
+    fn earn(&mut self, number: &str, amount: i64) {
+        let earned = self.earn_lines(number, vec![line(1, "", 1, amount * 100)]);
+        assert_eq!(earned.earning.points, points(amount));
+    }
+
+    /// The same, with an expiry of its own.
+    fn earn_until(&mut self, number: &str, amount: i64, expires: Option<&str>) {
+        self.program.terms.expiry = match expires {
+            None => ExpiryPolicy::Never,
+            Some(at) => {
+                let expires: Timestamp = at.parse().expect("an instant");
+                let hours = expires.duration_since(self.now).as_hours();
+                expiring_after(i32::try_from(hours / 24).expect("a few days"))
+            }
+        };
+        self.earn(number, amount);
+    }
+
+    fn spend(&mut self, amount: i64) -> Result<Points, Insufficient> {
+        self.spend_on(None, amount, false)
+    }
+
+    fn spend_on(&mut self, number: Option<&str>, amount: i64, clamp: bool) -> Result<Points, Insufficient> {
+        let spend = Spend { points: points(amount), order: number.map(order), clamp };
+        let spent = self.account.spend(&self.program, &spend, self.now);
+        self.keep(spent)
+    }
+
+    fn hold(&mut self, number: u128, amount: i64) -> Result<(), Insufficient> {
+        let hold = PlaceHold { id: hold_id(number), points: points(amount), order: None, ttl: DEFAULT_TTL };
+        let held = self.account.place_hold(&self.program, &hold, self.now);
+        self.keep(held)
+    }
+
+    fn capture(&mut self, number: u128, amount: Option<i64>) -> Result<(), HoldError> {
+        let captured = self.account.capture_hold(&self.program, hold_id(number), amount.map(points), self.now);
+        self.keep(captured)
+    }
+
+    fn void(&mut self, number: u128) -> Result<(), HoldError> {
+        let voided = self.account.void_hold(hold_id(number), self.now);
+        self.keep(voided)
+    }
+
+    fn give(&mut self, number: &str, return_id: &str, lines: Vec<(i32, Extent)>) -> Result<Returned, ReturnError> {
+        let lines = lines.into_iter().map(|(line, extent)| ReturnedLine { line, extent }).collect();
+        let given = Return {
+            order: order(number),
+            return_id: return_id.into(),
+            lines,
+            effective_time: self.now,
+            source: Source::Asked,
+        };
+        let returned = self.account.return_order(&self.program, &given, &[], self.now);
+        self.keep(returned)
+    }
+
+    fn give_all(&mut self, number: &str) -> Returned {
+        self.give(number, "all", vec![]).expect("it is returned")
+    }
+
+    fn deliver(&mut self, number: &str) -> Points {
+        let id = (&order(number)).into();
+        let activated = self.account.activate(&self.program, id, self.now, self.now);
+        self.keep(activated)
+    }
+
+    fn expire(&mut self) -> Points {
+        let expired = self.account.expire(self.now);
+        self.keep(expired)
+    }
+
+    fn balance(&self) -> i64 {
+        self.account.balance(self.now).balance.get()
+    }
+
+    fn deficit(&self) -> i64 {
+        self.account.totals.deficit.get()
+    }
+
+    /// What is open in lots that are not empty, oldest first.
+    fn open(&self) -> Vec<i64> {
+        self.account.lots.values().map(|lot| lot.open.get()).filter(|open| *open != 0).collect()
+    }
+}

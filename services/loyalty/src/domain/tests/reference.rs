@@ -1,0 +1,124 @@
+//! A slow, simple second implementation: every point is an object with a history of its own. It knows credits, debits,
+//! deliveries and time, and no returns at all: what a return must lead to is this model run again without the order.
+
+use jiff::Timestamp;
+
+use super::super::program::Program;
+
+/// What happened, in order, each at its own time.
+#[derive(Debug, Clone)]
+pub(super) enum Happening {
+    /// An order earned points.
+    Earn { order: usize, points: i64 },
+    /// An order's points became active.
+    Deliver { order: usize },
+    /// Points were spent, on an order or on nothing that can be returned.
+    Spend { order: Option<usize>, points: i64 },
+    /// Nothing but time.
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Lot,
+    Spent,
+    PaidDeficit,
+}
+
+#[derive(Debug, Clone)]
+struct Point {
+    order: usize,
+    earned: Timestamp,
+    active_from: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    place: Place,
+}
+
+/// The model.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Model {
+    points: Vec<Point>,
+    deficit: i64,
+}
+
+impl Model {
+    /// What a history comes to, leaving out what `without` says.
+    pub(super) fn run(program: &Program, history: &[(Timestamp, Happening)], without: impl Fn(usize) -> bool) -> Self {
+        let mut model = Self::default();
+        for (now, happening) in history {
+            match *happening {
+                Happening::Earn { order, points } if !without(order) => model.earn(program, order, points, *now),
+                Happening::Deliver { order } => model.deliver(program, order, *now),
+                Happening::Spend { order, points } if !order.is_some_and(&without) => {
+                    model.spend(program, points, *now);
+                }
+                _ => {}
+            }
+        }
+        model
+    }
+
+    fn earn(&mut self, program: &Program, order: usize, points: i64, now: Timestamp) {
+        let active_from = program.active_from(now, None);
+        let expires_at = active_from.and_then(|from| program.expires_at(from));
+        for _ in 0..points {
+            self.points.push(Point { order, earned: now, active_from, expires_at, place: Place::Lot });
+        }
+        self.pay(now);
+    }
+
+    fn deliver(&mut self, program: &Program, order: usize, now: Timestamp) {
+        for point in self.points.iter_mut().filter(|point| point.order == order && point.active_from.is_none()) {
+            point.active_from = Some(now);
+            point.expires_at = program.expires_at(now);
+        }
+        self.pay(now);
+    }
+
+    fn spend(&mut self, program: &Program, points: i64, now: Timestamp) {
+        if points > self.available(now) + program.terms.overdraft.allowance().get() {
+            return;
+        }
+        for _ in 0..points {
+            let next = self.points.iter_mut().filter(|point| point.is_good(now));
+            match next.min_by_key(|point| (point.expires_at.unwrap_or(Timestamp::MAX), point.earned)) {
+                Some(point) => point.place = Place::Spent,
+                None => self.deficit += 1,
+            }
+        }
+    }
+
+    /// Good points pay what is owed, the first credit first.
+    fn pay(&mut self, now: Timestamp) {
+        while self.deficit > 0 {
+            let good = self.points.iter_mut().filter(|point| point.is_good(now));
+            let Some(point) = good.min_by_key(|point| point.active_from) else { return };
+            point.place = Place::PaidDeficit;
+            self.deficit -= 1;
+        }
+    }
+
+    fn available(&self, now: Timestamp) -> i64 {
+        let good = self.points.iter().filter(|point| point.is_good(now)).count();
+        i64::try_from(good).expect("a few points") - self.deficit
+    }
+
+    /// What is good or waits at `now` of each of `orders` orders, and what is owed.
+    pub(super) fn state(&self, orders: usize, now: Timestamp) -> (Vec<i64>, i64) {
+        let mut left = vec![0; orders];
+        for point in self.points.iter().filter(|point| point.is_good(now) || point.waits(now)) {
+            left[point.order] += 1;
+        }
+        (left, self.deficit)
+    }
+}
+
+impl Point {
+    fn waits(&self, now: Timestamp) -> bool {
+        self.place == Place::Lot && self.active_from.is_none_or(|from| from > now)
+    }
+
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.place == Place::Lot && !self.waits(now) && self.expires_at.is_none_or(|expires| expires > now)
+    }
+}

@@ -1,5 +1,8 @@
 //! What a handler does around its own work: open the request, answer, and say what makes a write the same write.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
 use guanxi_contracts::Mutation;
 use guanxi_contracts::codec::{self, Guarded};
 use guanxi_kernel::{Access, Call, Caller, Refused, Uuid, Violation, Write};
@@ -18,12 +21,12 @@ pub fn open<M>(mut request: Request<M>) -> (Call, M) {
 
 /// A call of which nothing is known yet.
 pub(crate) fn nobody() -> Call {
-    let caller = Caller {
+    static NOBODY: LazyLock<Caller> = LazyLock::new(|| Caller {
         subject: "anonymous".into(),
-        scopes: Default::default(),
-        organizations: std::sync::Arc::new(Access::Some(Default::default())),
-    };
-    Call { caller, deadline: None, traceparent: None }
+        scopes: Arc::default(),
+        organizations: Arc::new(Access::Some(BTreeMap::new())),
+    });
+    Call { caller: NOBODY.clone(), deadline: None, traceparent: None }
 }
 
 /// Answers with what the work came to.

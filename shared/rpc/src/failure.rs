@@ -1,4 +1,4 @@
-//! What a client learns from a status: the way back from [`crate::status`], in owned values that need no gRPC.
+//! What a client learns from a status: the way back from [`crate::status()`], in owned values that need no gRPC.
 
 use std::collections::BTreeMap;
 use std::fmt;

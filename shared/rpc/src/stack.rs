@@ -1,11 +1,9 @@
 //! The server's layers over its routes. One stack serves the TCP listener and the calls from within the process, so
 //! that both meet the same rules.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -13,12 +11,12 @@ use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tower::Service;
+use tower::Service as _;
 
 use crate::body;
 use crate::layers::{
     Incoming, Next, Over, authenticate::Authenticate, authorize::Authorize, deadline::EnforceDeadline, declared,
-    observe::Observe, panic::CatchPanics, rate::LimitRate, shed::ShedLoad,
+    is_infrastructure, observe::Observe, panic::CatchPanics, rate::LimitRate, shed::ShedLoad,
 };
 use crate::shutdown::Shutdown;
 use crate::status;
@@ -88,13 +86,13 @@ impl Stack {
         // Needs to know who calls; before the scope, so that asking for what one may not have counts too.
         let stack = Over { layer: LimitRate::new(rate), next: stack };
         // Checking a signature costs time, so it is done within the deadline and under the limit.
-        let stack = Over { layer: Authenticate(settings.authentication.clone()), next: stack };
+        let stack = Over { layer: Authenticate::new(settings.authentication.clone()), next: stack };
         // Everything below costs time that somebody waits for.
         let (default, maximum) = (settings.default_deadline, settings.maximum_deadline);
         let stack = Over { layer: EnforceDeadline { default, maximum }, next: stack };
         // Refuses before any work is spent, but seen by the metrics.
         let stack = Over { layer: ShedLoad::new(settings.calls, settings.streams), next: stack };
-        // Sees every code that a caller sees, except those of panics in itself.
+        // Counts what is refused below, too, and what is never answered.
         let stack = Over { layer: Observe::new(), next: stack };
         // Outermost: whatever panics below, the caller gets an answer.
         let stack = Over { layer: CatchPanics, next: stack };
@@ -114,21 +112,6 @@ impl Stack {
     }
 }
 
-impl Service<Request<Body>> for Stack {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let answer = self.answer(request);
-        Box::pin(async move { Ok(answer.await) })
-    }
-}
-
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stack")
@@ -144,9 +127,12 @@ struct Handlers {
 
 impl Next for Handlers {
     async fn run(&self, incoming: Incoming) -> Response<Body> {
-        let server_stream = incoming.method.is_some_and(|method| method.server_streaming && !method.client_streaming);
-        let watched = incoming.method.is_some_and(|method| method.path.starts_with("/grpc.")) || server_stream;
         let unary = incoming.is_unary();
+        // A stream that only gives, we end at shutdown; one that takes elements finishes those that it took, and
+        // `answer_each` ends it.
+        let ended_by_us = incoming
+            .method
+            .is_some_and(|method| method.server_streaming && (!method.client_streaming || is_infrastructure(method)));
         let mut request = incoming.request;
         request.extensions_mut().insert(incoming.call);
         if !unary {
@@ -159,15 +145,13 @@ impl Next for Handlers {
                 None => response,
             };
         }
-        if watched && !unary {
+        if ended_by_us {
             let begun = self.shutdown.begun();
-            // A stream that takes elements finishes those it took: `answer_each` ends it. One that only gives, we end.
-            return response.map(|inner| {
-                body::until(inner, async move {
-                    begun.await;
-                    status::status(Shutdown::refusal())
-                })
-            });
+            let going_down = async move {
+                begun.await;
+                status::status(Shutdown::refusal())
+            };
+            return response.map(|inner| body::until(inner, going_down));
         }
         response
     }

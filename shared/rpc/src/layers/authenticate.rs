@@ -9,7 +9,10 @@ use super::{Incoming, Layer, Next, refuse};
 use crate::stack::Authentication;
 use crate::token;
 
-pub(crate) struct Authenticate(pub Authentication);
+pub(crate) struct Authenticate {
+    authentication: Authentication,
+    developer: Caller,
+}
 
 impl Layer for Authenticate {
     async fn handle<N: Next>(&self, mut incoming: Incoming, next: &N) -> Response<Body> {
@@ -25,9 +28,13 @@ impl Layer for Authenticate {
 }
 
 impl Authenticate {
+    pub fn new(authentication: Authentication) -> Self {
+        Self { authentication, developer: Caller::unlimited("development") }
+    }
+
     /// The caller, or `None` where nobody says who calls.
     fn caller(&self, incoming: &Incoming) -> Result<Option<Caller>, Refused> {
-        let Authentication::Required(verifier) = &self.0 else { return Ok(Some(Caller::unlimited("development"))) };
+        let Authentication::Required(verifier) = &self.authentication else { return Ok(Some(self.developer.clone())) };
         let Some(header) = incoming.request.headers().get(AUTHORIZATION) else { return Ok(None) };
         let token = header.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
@@ -65,7 +72,7 @@ mod tests {
 
     fn required() -> Authenticate {
         let verifier = Verifier::new(&Key::Secret(SECRET.into())).expect("a key");
-        Authenticate(Authentication::Required(Arc::new(verifier)))
+        Authenticate::new(Authentication::Required(Arc::new(verifier)))
     }
 
     fn token(exp: u64) -> String {
@@ -124,6 +131,6 @@ mod tests {
             assert_eq!(incoming.call.caller, Caller::unlimited("development"));
             yes()
         });
-        Authenticate(Authentication::Off).handle(incoming(GET_JOB), &end).await;
+        Authenticate::new(Authentication::Off).handle(incoming(GET_JOB), &end).await;
     }
 }

@@ -120,11 +120,6 @@ impl Invitation {
         }
     }
 
-    /// Whether it counts as sent: history sends nothing, unless somebody saw it.
-    pub fn was_sent(&self) -> bool {
-        !self.historical || self.state() != InvitationState::Invited
-    }
-
     /// It was shown in this version.
     ///
     /// # Errors
@@ -175,16 +170,6 @@ mod tests {
     #[test]
     fn what_nobody_saw_cannot_be_put_away() {
         assert_eq!(invitation().dismiss(at(1)), Err(InvitationError::NotShown(invitation().id)));
-    }
-
-    #[test]
-    fn history_counts_as_sent_only_once_it_was_seen() {
-        let mut it = invitation();
-        assert!(it.was_sent());
-        it.historical = true;
-        assert!(!it.was_sent());
-        it.show(1, at(1)).expect("open");
-        assert!(it.was_sent());
     }
 
     #[test]

@@ -46,11 +46,11 @@ fn live(happenings: &[Happening]) -> (Order, Option<Case>, Option<Invitation>) {
             }
         };
         if let Some(cause) = cause {
-            case.get_or_insert_with(|| order.case(at(1))).take(cause, at(1));
+            case.get_or_insert_with(|| order.case(false, at(1))).take(cause, at(1));
         }
         if invitation.is_none() && order.ask().is_ok() {
             assert!(order.shipments.values().all(|shipment| shipment.delivered && !shipment.late));
-            invitation = Some(order.invitation(&survey, at(1)));
+            invitation = Some(order.invitation(&survey, false, at(1)));
         }
     }
     (order, case, invitation)

@@ -35,8 +35,6 @@ pub struct Order {
     pub customer: CustomerId,
     /// Whether it was cancelled as a whole.
     pub cancelled: bool,
-    /// Whether imported history told of it.
-    pub historical: bool,
     /// Its shipments.
     pub shipments: BTreeMap<ShipmentId, Shipment>,
 }
@@ -125,11 +123,11 @@ impl Order {
         Ok(())
     }
 
-    /// The one invitation that asks about it.
-    pub fn invitation(&self, survey: &Survey, now: Timestamp) -> Invitation {
+    /// The one invitation that asks about it. `historical`: imported history asks for it, and nothing is sent.
+    pub fn invitation(&self, survey: &Survey, historical: bool, now: Timestamp) -> Invitation {
         let mut invitation = Invitation::new(InvitationId::about(&self.name), survey, self.customer, now);
         invitation.order = Some(self.name.clone());
-        invitation.historical = self.historical;
+        invitation.historical = historical;
         invitation
     }
 
@@ -138,8 +136,9 @@ impl Order {
         case_of(&self.name)
     }
 
-    /// Its one case, without a cause yet: what it says does not depend on which cause comes first.
-    pub fn case(&self, now: Timestamp) -> Case {
+    /// Its one case, without a cause yet: what it says does not depend on which cause comes first. `historical`: imported
+    /// history opens it.
+    pub fn case(&self, historical: bool, now: Timestamp) -> Case {
         let content = Content {
             kind: CaseKind::Complaint,
             subject: format!("order {} of {}", self.name.number(), self.name.source()),
@@ -148,7 +147,7 @@ impl Order {
             order: Some(self.name.clone()),
         };
         let mut case = Case::open(self.case_id(), self.organization.clone(), content, now);
-        case.historical = self.historical;
+        case.historical = historical;
         case
     }
 }
@@ -198,6 +197,6 @@ mod tests {
 
     #[test]
     fn the_case_of_an_order_is_one() {
-        assert_eq!(order_of(&["a"]).case(at(1)).id, order_of(&["b"]).case(at(2)).id);
+        assert_eq!(order_of(&["a"]).case(false, at(1)).id, order_of(&["b"]).case(true, at(2)).id);
     }
 }

@@ -33,7 +33,6 @@ pub fn order_of(sellers: &[&str]) -> Order {
         organization: organization(),
         customer: customer(),
         cancelled: false,
-        historical: false,
         shipments: Order::expected(&order(), sellers.iter().copied()),
     }
 }

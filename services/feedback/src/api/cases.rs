@@ -1,0 +1,207 @@
+//! CaseService.
+
+use guanxi_contracts::Message as _;
+use guanxi_contracts::feedback::v1::*;
+use guanxi_contracts::server::feedback_v1::case_service_server::CaseService;
+use guanxi_kernel::name::CaseId;
+use guanxi_kernel::{PageRequest, Refuse, Uuid, natural_id};
+use guanxi_rpc::{answer, convert, open, write};
+use guanxi_store::filter::{self, Field, Holds, Ordering};
+use guanxi_store::{Database, Session};
+use sea_orm::{QueryFilter, QuerySelect};
+use tonic::{Request, Response, Status};
+
+use super::reply;
+use super::wire::case as wire;
+use crate::domain::case::Case;
+use crate::domain::{intake, reply as replies};
+use crate::store::cases;
+use crate::store::entities::cases::{Column, Entity};
+
+/// Serves cases.
+#[derive(Debug, Clone)]
+pub struct Cases {
+    db: Database,
+}
+
+impl Cases {
+    /// Over this database.
+    pub fn new(db: &Database) -> Self {
+        Self { db: db.clone() }
+    }
+}
+
+const KEY: Field<Column> = Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<CaseId>().ok()?.0)));
+
+const FIELDS: &[Field<Column>] = &[
+    Field::new("customer", Column::Customer, Holds::Name(customer)),
+    Field::new("order", Column::OrderName, Holds::Text),
+    Field::new(
+        "state",
+        Column::State,
+        Holds::OneOf(&[
+            ("NEW", "new"),
+            ("OPEN", "open"),
+            ("PENDING", "pending"),
+            ("ON_HOLD", "on_hold"),
+            ("SOLVED", "solved"),
+            ("CLOSED", "closed"),
+        ]),
+    ),
+    Field::new(
+        "kind",
+        Column::Kind,
+        Holds::OneOf(&[
+            ("QUESTION", "question"),
+            ("COMPLAINT", "complaint"),
+            ("REPAIR", "repair"),
+            ("RETURN", "return"),
+        ]),
+    ),
+    Field::new("organization", Column::Organization, Holds::Text),
+    Field::new("create_time", Column::CreateTime, Holds::Time),
+];
+
+/// The key of a customer's name.
+pub(super) fn customer(name: &str) -> Option<Uuid> {
+    Some(name.parse::<guanxi_kernel::name::CustomerId>().ok()?.uuid())
+}
+
+#[tonic::async_trait]
+impl CaseService for Cases {
+    async fn create_case(&self, request: Request<CreateCaseRequest>) -> Result<Response<CreateCaseResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let wire::Asked { organization, intake, content } = wire::asked(message.case.as_ref())?;
+            let organization = call.organization(organization)?;
+            let id = match &intake {
+                Some(intake) => intake.case(&organization),
+                None => CaseId(natural_id("case", [organization.slug(), message.request_id.as_str()])),
+            };
+            let write = write("CaseService/CreateCase", id.uuid(), &message)?;
+            let (organization, intake, content) = (&organization, &intake, &content);
+            let written = self.db.command(&call, &write, |tx| async move {
+                let case = match cases::stored(&tx, id).await? {
+                    None => {
+                        let mut case = Case::open(id, organization.clone(), content.clone(), tx.now());
+                        case.intake = intake.clone();
+                        cases::insert(&tx, &case).await?;
+                        case
+                    }
+                    Some(mut case) => {
+                        if intake::repeat(&mut case, content.clone(), tx.now()).refuse()? {
+                            cases::save(&tx, &case).await?;
+                        }
+                        case
+                    }
+                };
+                Ok(CreateCaseResponse { case: Some(wire::case(&case)) }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+
+    async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let id = convert::name(&message.name, "name")?;
+            let (case, messages) = cases::read(&self.db.reader(&call), id).await?;
+            let messages = messages.iter().map(wire::message).collect();
+            Ok(GetCaseResponse { case: Some(wire::case(&case)), messages })
+        })
+        .await
+    }
+
+    async fn list_cases(&self, request: Request<ListCasesRequest>) -> Result<Response<ListCasesResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let page = PageRequest::parse(message.page_size, &message.page_token, &["ListCases", &message.filter])?;
+            let order = Ordering::parse("create_time desc", FIELDS, KEY)?;
+            let reader = self.db.reader(&call);
+            let mut query = reader.find::<Entity>().filter(filter::condition(&message.filter, FIELDS)?);
+            if let Some(after) = &page.after {
+                query = query.filter(order.after(after)?);
+            }
+            let size = page.size as usize;
+            let query = order.apply(query).limit(u64::from(page.size) + 1);
+            let mut rows = query.all(reader.connection()).await.map_err(guanxi_store::StoreError::from)?;
+            let more = rows.len() > size;
+            rows.truncate(size);
+            let cases = cases::with_causes(&reader, rows).await?;
+            let last = cases.last().filter(|_| more);
+            let next = last.map(|case| page.next(vec![case.create_time.to_string(), case.id.to_string()]));
+            let cases = cases.iter().map(wire::case).collect();
+            Ok(ListCasesResponse { cases, next_page_token: next.unwrap_or_default() })
+        })
+        .await
+    }
+
+    async fn reply_to_case(
+        &self,
+        request: Request<ReplyToCaseRequest>,
+    ) -> Result<Response<ReplyToCaseResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (id, said) = convert::all((convert::name::<CaseId>(&message.name, "name"), wire::reply(&message)))?;
+            let write = write("CaseService/ReplyToCase", id.uuid(), &message)?;
+            let follower =
+                CaseId(natural_id("case-that-follows", [&message.name, &message.request_id].map(|s| s.as_str())));
+            let (text, message_id) = (&message.text, write.request_id);
+            let written = self.db.command(&call, &write, |tx| async move {
+                let mut case = cases::writable(&tx, id).await?;
+                match replies::reply(&mut case, said, follower, tx.now()) {
+                    Some(next) => {
+                        cases::insert(&tx, &next).await?;
+                        case = next;
+                    }
+                    None => cases::save(&tx, &case).await?,
+                }
+                let (author, text, create_time) = (said.author, text.clone(), tx.now());
+                let message = cases::Message { id: message_id, author, text, create_time };
+                cases::add_message(&tx, case.id, &message).await?;
+                let (case, message) = (Some(wire::case(&case)), Some(wire::message(&message)));
+                Ok(ReplyToCaseResponse { case, message }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+
+    async fn solve_case(&self, request: Request<SolveCaseRequest>) -> Result<Response<SolveCaseResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let id: CaseId = convert::name(&message.name, "name")?;
+            let write = write("CaseService/SolveCase", id.uuid(), &message)?;
+            let etag = &message.etag;
+            let written = self.db.command(&call, &write, |tx| async move {
+                let mut case = cases::writable(&tx, id).await?;
+                case.expect(etag).refuse()?;
+                case.solve(tx.now()).refuse()?;
+                cases::save(&tx, &case).await?;
+                tx.emit(cases::solved(&case));
+                Ok(SolveCaseResponse { case: Some(wire::case(&case)) }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+
+    async fn reopen_case(&self, request: Request<ReopenCaseRequest>) -> Result<Response<ReopenCaseResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let id: CaseId = convert::name(&message.name, "name")?;
+            let write = write("CaseService/ReopenCase", id.uuid(), &message)?;
+            let etag = &message.etag;
+            let written = self.db.command(&call, &write, |tx| async move {
+                let mut case = cases::writable(&tx, id).await?;
+                case.expect(etag).refuse()?;
+                case.reopen(tx.now()).refuse()?;
+                cases::save(&tx, &case).await?;
+                Ok(ReopenCaseResponse { case: Some(wire::case(&case)) }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+}

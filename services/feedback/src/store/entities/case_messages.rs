@@ -1,0 +1,21 @@
+//! A message of a case.
+#![allow(missing_docs, reason = "the columns are explained where the migration makes them")]
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "case_messages")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub root_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub message_id: Uuid,
+    pub author: String,
+    pub body: String,
+    pub create_time: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,23 @@
+//! The one survey of an organisation that is sent on delivery.
+#![allow(missing_docs, reason = "the columns are explained where the migration makes them")]
+
+use guanxi_store::Owned;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "delivery_surveys")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub root_id: Uuid,
+    pub organization: String,
+    pub survey_id: Uuid,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Owned for Entity {
+    const ORGANIZATION: Column = Column::Organization;
+}

@@ -1,0 +1,42 @@
+# Guanxi. `make run` to try it, `make test` to check it; docs/contributing.md has the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help tools run test lint lint-proto bench verify clean-data
+
+# What `make tools` installed comes before what the machine has: the versions that are known to work.
+export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
+guanxi := target/release/guanxi
+
+help:  ## What there is to make
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+tools:  ## Install what the build and the tests need, where it is missing
+	@tools/install.sh
+
+run: tools  ## Build, start all four services on SQLite, load a sample, and stay until Ctrl-C
+	@cargo build --release --locked --package guanxi-suite
+	@tools/sample.sh $(guanxi)
+
+test: tools lint  ## Everything: lints, contracts, all tests (PostgreSQL and Redis are started for them)
+	cargo nextest run --workspace --locked
+	cargo test --workspace --locked --doc
+
+lint: tools lint-proto  ## Format, clippy, contracts, dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo deny --locked check bans licenses sources
+
+lint-proto: tools  ## The contracts alone: style, and nothing that breaks a client of the main branch
+	tools/lint-proto.sh
+
+bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on PostgreSQL
+	@cargo build --release --locked --package guanxi-suite
+	$(guanxi) bench
+
+verify:  ## Check every invariant of the running services
+	@cargo build --release --locked --package guanxi-suite
+	$(guanxi) verify
+
+clean-data:  ## Remove the data that `make run` made
+	rm -rf .guanxi

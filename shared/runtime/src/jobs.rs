@@ -113,6 +113,11 @@ impl Jobs {
         drop(settled.await);
     }
 
+    /// The service whose jobs they are.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
     /// The name of a job: `services/{service}/jobs/{uuid}`.
     pub fn name(&self, id: Uuid) -> String {
         name(self.service, id)

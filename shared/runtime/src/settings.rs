@@ -30,7 +30,7 @@ pub struct Sources {
     /// The environment's variables; those that are settings are `GUANXI_SECTION__KEY`.
     pub environment: Vec<(String, String)>,
     /// What flags set: paths such as `server.listen`, and their values.
-    pub flags: Vec<(&'static str, String)>,
+    pub flags: Vec<(String, String)>,
 }
 
 impl Sources {
@@ -51,8 +51,8 @@ impl Sources {
 
     /// The same with a flag, if it was given.
     #[must_use]
-    pub fn flag(mut self, path: &'static str, value: Option<impl ToString>) -> Self {
-        self.flags.extend(value.map(|value| (path, value.to_string())));
+    pub fn flag(mut self, path: impl Into<String>, value: Option<impl ToString>) -> Self {
+        self.flags.extend(value.map(|value| (path.into(), value.to_string())));
         self
     }
 }

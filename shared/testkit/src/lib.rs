@@ -1,8 +1,17 @@
 //! What the tests of Guanxi services share: databases, buses and transports to run one suite over, clocks, probes.
 
+pub mod combination;
+pub mod data;
+pub mod env;
 pub mod postgres;
+pub mod probe;
 pub mod redis;
 pub mod servers;
+pub mod setup;
 
+pub use combination::Combination;
+pub use data::{data_dir, olist, repository};
+pub use env::Env;
 pub use postgres::OwnPostgres;
 pub use redis::OwnRedis;
+pub use setup::Setup;

@@ -69,6 +69,24 @@ impl Standing {
         standing
     }
 
+    /// A standing as it was recorded beside its package, without the milestones and flags that only its events tell.
+    pub fn recorded(
+        status: Status,
+        sub_status: Option<SubStatus>,
+        status_time: Option<Timestamp>,
+        delivered_time: Option<Timestamp>,
+        challenged: bool,
+        events: u32,
+    ) -> Self {
+        Self { status, sub_status, status_time, delivered_time, challenged, events, ..Self::default() }
+    }
+
+    /// Whether somebody who watches the package sees the same.
+    pub fn shows_the_same(&self, other: &Self) -> bool {
+        let seen = |s: &Self| (s.status, s.sub_status, s.status_time, s.delivered_time, s.challenged);
+        seen(self) == seen(other)
+    }
+
     /// Takes one more event, which comes after all that were taken.
     pub fn step(&mut self, event: &Event) -> Effect {
         self.events += 1;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use guanxi_kernel::Uuid;
 use jiff::Timestamp;
 
 use super::event::{Event, EventKey, Place};
@@ -131,9 +132,9 @@ impl Track {
         true
     }
 
-    /// Whether an event of this key was received.
-    pub fn knows(&self, key: &EventKey) -> bool {
-        self.known.get(key).is_some_and(|known| !known.revisions.is_empty())
+    /// The key of the received event that this identifier names.
+    pub fn key(&self, id: Uuid) -> Option<&EventKey> {
+        self.known.iter().find(|(key, known)| !known.revisions.is_empty() && key.uuid() == id).map(|(key, _)| &**key)
     }
 
     /// Where the package stood, seen from another time.

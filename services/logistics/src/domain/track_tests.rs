@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use guanxi_kernel::Uuid;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 

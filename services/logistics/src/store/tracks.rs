@@ -1,0 +1,184 @@
+//! Tracks: what was reported under a root, which is a package, or the place where events wait for theirs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use guanxi_kernel::{Timestamp, Uuid};
+use guanxi_store::time::from_column;
+use guanxi_store::{Cell, Result, Rows, StoreError, Tx};
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use super::entities::{retractions, tracking_events};
+use super::{read, rows_of};
+use crate::domain::{Digest, Event, EventKey, SourceId, SourceKind, Status, Track};
+
+/// What the fold needs of an event.
+#[derive(Debug, FromQueryResult)]
+struct Folded {
+    root_id: Uuid,
+    digest: Uuid,
+    source: String,
+    source_event_id: Option<String>,
+    source_kind: i64,
+    revision_time: Option<DateTimeUtc>,
+    effective_time: DateTimeUtc,
+    status: String,
+    sub_status: Option<String>,
+    create_time: DateTimeUtc,
+}
+
+const FOLDED: &str = "SELECT root_id, digest, source, source_event_id, source_kind, revision_time, effective_time, \
+                      status, sub_status, create_time FROM tracking_events";
+
+/// The tracks of these roots; one that nothing was reported of is not among them.
+///
+/// # Errors
+/// The database's.
+pub async fn load(connection: &impl ConnectionTrait, roots: &[Uuid]) -> Result<HashMap<Uuid, Track>> {
+    let mut reported: HashMap<Uuid, (Vec<Event>, Vec<_>)> = HashMap::new();
+    for row in rows_of::<Folded>(connection, FOLDED, "root_id", roots, "").await? {
+        let (root, event) = (row.root_id, row.event()?);
+        reported.entry(root).or_default().0.push(event);
+    }
+    let retracted =
+        rows_of::<retractions::Model>(connection, "SELECT * FROM retractions", "root_id", roots, "").await?;
+    for row in retracted {
+        reported.entry(row.root_id).or_default().1.push(retraction(&row));
+    }
+    Ok(reported.into_iter().map(|(root, (events, retractions))| (root, Track::load(events, retractions))).collect())
+}
+
+/// The natural key of an event as its columns hold it.
+fn key(source: String, given: Option<String>, digest: Option<Uuid>) -> EventKey {
+    let id = match given {
+        Some(id) => SourceId::Given(id),
+        None => SourceId::Raw(Digest(digest.unwrap_or_default())),
+    };
+    EventKey { source, id }
+}
+
+impl Folded {
+    fn event(self) -> Result<Event> {
+        let status: Status = read(&self.status)?;
+        let kind = i16::try_from(self.source_kind).ok().and_then(SourceKind::from_priority);
+        Ok(Event {
+            key: Arc::new(key(self.source, self.source_event_id, Some(self.digest))),
+            digest: Digest(self.digest),
+            revision_time: self.revision_time.map(from_column),
+            source_kind: kind.ok_or_else(|| StoreError::row("a source of no kind"))?,
+            effective_time: from_column(self.effective_time),
+            status,
+            sub_status: self.sub_status.and_then(|name| status.sub_status(&name)),
+            create_time: from_column(self.create_time),
+        })
+    }
+}
+
+/// A stored retraction: of which event, and since when.
+pub fn retraction(row: &retractions::Model) -> (EventKey, Timestamp) {
+    (key(row.source.clone(), row.source_event_id.clone(), row.digest), from_column(row.create_time))
+}
+
+/// What counts of a stored revision.
+///
+/// # Errors
+/// [`StoreError::Row`] where it cannot be read back.
+pub fn event(row: &tracking_events::Model) -> Result<Event> {
+    let folded = Folded {
+        root_id: row.root_id,
+        digest: row.digest,
+        source: row.source.clone(),
+        source_event_id: row.source_event_id.clone(),
+        source_kind: row.source_kind,
+        revision_time: row.revision_time,
+        effective_time: row.effective_time,
+        status: row.status.clone(),
+        sub_status: row.sub_status.clone(),
+        create_time: row.create_time,
+    };
+    folded.event()
+}
+
+/// Every revision under these roots, whole.
+///
+/// # Errors
+/// The database's.
+pub async fn revisions(connection: &impl ConnectionTrait, roots: &[Uuid]) -> Result<Vec<tracking_events::Model>> {
+    rows_of(connection, "SELECT * FROM tracking_events", "root_id", roots, "").await
+}
+
+/// Writes revisions as they are.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &Tx, revisions: Vec<tracking_events::Model>) -> Result<()> {
+    let mut rows = Rows::new(&tracking_events::TABLE);
+    for row in revisions {
+        rows.push([
+            row.root_id.into(),
+            row.event_id.into(),
+            row.digest.into(),
+            row.organization.into(),
+            row.source.into(),
+            row.source_event_id.into(),
+            row.source_kind.into(),
+            row.carrier.into(),
+            row.feed_version.into(),
+            row.status_name.into(),
+            row.code.into(),
+            row.description.into(),
+            row.location.into(),
+            row.occurred_text.into(),
+            row.zone.into(),
+            row.revision_time.map(from_column).into(),
+            Cell::Time(from_column(row.occurred_time)),
+            row.offset_seconds.into(),
+            row.time_basis.into(),
+            Cell::Time(from_column(row.effective_time)),
+            row.clamped.into(),
+            row.status.into(),
+            row.sub_status.into(),
+            row.code_map.into(),
+            row.historical.into(),
+            Cell::Time(from_column(row.receive_time)),
+            Cell::Time(from_column(row.create_time)),
+        ]);
+    }
+    rows.insert(tx).await
+}
+
+/// Writes retractions; one of an event that is retracted already changes nothing.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_retractions(tx: &Tx, retracted: Vec<retractions::Model>) -> Result<()> {
+    let mut rows = Rows::new(&retractions::TABLE);
+    for row in retracted {
+        rows.push([
+            row.root_id.into(),
+            row.event_id.into(),
+            row.organization.into(),
+            row.source.into(),
+            row.source_event_id.into(),
+            row.digest.into(),
+            row.reason.into(),
+            row.actor.into(),
+            Cell::Time(from_column(row.create_time)),
+        ]);
+    }
+    rows.insert_new(tx).await.map(|_| ())
+}
+
+/// Takes away everything under roots where events waited: they are with their packages now.
+///
+/// # Errors
+/// The database's.
+pub async fn clear(tx: &Tx, roots: &[Uuid]) -> Result<()> {
+    for table in ["tracking_events", "retractions"] {
+        let (condition, value) = guanxi_store::dialect::any_uuid(tx.backend(), "root_id", 1, roots);
+        let sql = format!("DELETE FROM {table} WHERE {condition}");
+        tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, [value])).await?;
+    }
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! The server stack and the transports of Guanxi services: everything between a socket (or another service in the same
 //! process) and a handler, on both sides.
 //!
-//! A handler needs [`open`], [`answer`], [`write`], [`convert`] and, for streams, [`stream`]. A process
+//! A handler needs [`open`], [`answer`], [`write`](fn@write), [`convert`] and, for streams, [`stream`]. A process
 //! needs [`Stack`], [`serve`], [`Local`] and [`Peers`].
 
 pub mod body;

@@ -143,7 +143,11 @@ pub(crate) fn complete(bare: Status) -> Status {
     };
     let mut details = ErrorDetails::new();
     details.set_error_info(reason, ERROR_DOMAIN, HashMap::<String, String>::new());
-    Status::with_error_details_and_metadata(bare.code(), bare.message(), details, bare.metadata().clone())
+    let message = match bare.message() {
+        "" if bare.code() == Code::Unimplemented => "nothing that runs here serves this method",
+        message => message,
+    };
+    Status::with_error_details_and_metadata(bare.code(), message, details, bare.metadata().clone())
 }
 
 #[cfg(test)]
@@ -215,5 +219,6 @@ mod tests {
     fn a_status_of_the_library_gets_a_reason() {
         let completed = complete(Status::unimplemented(""));
         assert_eq!(completed.get_details_error_info().expect("an ErrorInfo").reason, "METHOD_UNKNOWN");
+        assert!(!completed.message().is_empty());
     }
 }

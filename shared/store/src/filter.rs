@@ -21,6 +21,8 @@ pub enum Holds {
     Time,
     /// The key of a resource, written as its name: this turns one into the other.
     Name(fn(&str) -> Option<Uuid>),
+    /// The slug of a resource, written as its name: this is what stands before the slug, such as `organizations/`.
+    Slug(&'static str),
     /// One of these: as the contract spells it, and as the column does.
     OneOf(&'static [(&'static str, &'static str)]),
 }
@@ -90,7 +92,7 @@ fn literal(arg: &Arg) -> Option<&str> {
 }
 
 fn restrict<C: ColumnTrait>(field: &Field<C>, comparator: Comparator, literal: &str) -> Result<Condition, Refused> {
-    let ordered = !matches!(field.holds, Holds::Bool | Holds::Name(_) | Holds::OneOf(_));
+    let ordered = !matches!(field.holds, Holds::Bool | Holds::Name(_) | Holds::Slug(_) | Holds::OneOf(_));
     let value = value(field, literal).ok_or_else(|| {
         let description = format!("{literal:?} is not a value of {}: {}", field.name, expected(field.holds));
         Refused::invalid("filter", "FILTER_VALUE", description)
@@ -125,6 +127,7 @@ fn value<C>(field: &Field<C>, literal: &str) -> Option<Value> {
         Holds::Bool => literal.parse::<bool>().ok()?.into(),
         Holds::Time => time::to_column(literal.parse::<Timestamp>().ok()?).into(),
         Holds::Name(key) => key(literal)?.into(),
+        Holds::Slug(collection) => literal.strip_prefix(collection)?.into(),
         Holds::OneOf(known) => known.iter().find(|(name, _)| *name == literal)?.1.into(),
     })
 }
@@ -135,7 +138,7 @@ fn expected(holds: Holds) -> String {
         Holds::Int => "a whole number".into(),
         Holds::Bool => "true or false".into(),
         Holds::Time => "an instant such as \"2026-11-22T04:42:00Z\"".into(),
-        Holds::Name(_) => "a resource name".into(),
+        Holds::Name(_) | Holds::Slug(_) => "a resource name".into(),
         Holds::OneOf(known) => format!("one of {}", known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")),
     }
 }
@@ -224,6 +227,7 @@ mod tests {
             pub id: i64,
             pub size: i64,
             pub state: String,
+            pub owner: String,
         }
 
         #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -236,6 +240,7 @@ mod tests {
     const FIELDS: &[Field<Column>] = &[
         Field::new("size", Column::Size, Holds::Int),
         Field::new("state", Column::State, Holds::OneOf(&[("OPEN", "open"), ("CLOSED", "closed")])),
+        Field::new("owner", Column::Owner, Holds::Slug("owners/")),
     ];
 
     #[allow(clippy::disallowed_methods, reason = "nothing is queried")]
@@ -262,6 +267,8 @@ mod tests {
         assert_eq!(rule("state > OPEN"), "FILTER_OPERATOR");
         assert_eq!(rule("size = "), "FILTER_MALFORMED");
         assert_eq!(rule("big"), "FILTER_MALFORMED");
+        assert_eq!(rule("owner = hk"), "FILTER_VALUE");
+        assert_eq!(rule(r#"owner = "owners/hk""#), r#""owner" = 'hk'"#);
         assert_eq!(rule("NOT size = 1"), r#"NOT "size" = 1"#);
         assert_eq!(rule(""), "TRUE");
     }

@@ -58,7 +58,7 @@ const FIELDS: &[Field<Column>] = &[
             ("RETURN", "return"),
         ]),
     ),
-    Field::new("organization", Column::Organization, Holds::Text),
+    Field::new("organization", Column::Organization, Holds::Slug("organizations/")),
     Field::new("create_time", Column::CreateTime, Holds::Time),
 ];
 

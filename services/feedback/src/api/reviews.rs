@@ -39,7 +39,7 @@ const FIELDS: &[Field<Column>] = &[
     Field::new("customer", Column::Customer, Holds::Name(customer)),
     Field::new("rating", Column::Rating, Holds::Int),
     Field::new("source", Column::Source, Holds::Text),
-    Field::new("organization", Column::Organization, Holds::Text),
+    Field::new("organization", Column::Organization, Holds::Slug("organizations/")),
     Field::new("review_time", Column::ReviewTime, Holds::Time),
 ];
 

@@ -99,7 +99,7 @@ impl Money {
     ///
     /// # Errors
     /// [`MoneyError`] where the currencies differ or the sum is out of range.
-    pub fn add(self, other: Self) -> Result<Self, MoneyError> {
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::Mixed(self.currency, other.currency));
         }

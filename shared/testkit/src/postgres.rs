@@ -75,6 +75,18 @@ impl OwnPostgres {
         self.port
     }
 
+    /// The process that started all its others.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn pid(&self) -> io::Result<u32> {
+        let text = std::fs::read_to_string(self.data().join("postmaster.pid"))?;
+        text.lines()
+            .next()
+            .and_then(|line| line.parse().ok())
+            .ok_or_else(|| io::Error::other("postmaster.pid is empty"))
+    }
+
     /// The URL of a database on it, which `{service}` may name.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)

@@ -26,6 +26,14 @@ impl OwnRedis {
         Ok(own)
     }
 
+    /// The process that it runs under.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn pid(&self) -> io::Result<u32> {
+        self.child.as_ref().map(Child::id).ok_or_else(|| io::Error::other("redis-server does not run"))
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

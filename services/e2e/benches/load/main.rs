@@ -1,0 +1,96 @@
+//! `make bench`: what Guanxi does on this machine, beside what this machine can do, in one run. PostgreSQL with fsync.
+//!
+//! Figures are ratios to a bare echo and to `pgbench` of the same run, and CPU for each call over all processes: single
+//! absolute times of a shared machine say little.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on should panic")]
+
+mod calls;
+mod cpu;
+mod drive;
+mod echo;
+mod machine;
+mod report;
+mod server;
+
+use std::time::Duration;
+
+use report::Row;
+
+/// Callers of the closed loop.
+const CALLERS: [usize; 5] = [1, 16, 64, 256, 1_500];
+/// Shares of the peak at which the open loop runs.
+const SHARES: [u32; 3] = [50, 70, 90];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if let Some(at) = arguments.iter().position(|argument| argument == "echo-server") {
+        return runtime.block_on(echo::serve(arguments[at + 1].parse().unwrap()));
+    }
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments.iter().position(|argument| argument == "--only").map(|at| arguments[at + 1].clone());
+    runtime.block_on(bench(if quick { Duration::from_secs(2) } else { Duration::from_secs(8) }, only));
+}
+
+async fn bench(length: Duration, only: Option<String>) {
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let postgres = guanxi_testkit::OwnPostgres::start().unwrap();
+    let redis = guanxi_testkit::OwnRedis::start().unwrap();
+    println!("{}", machine::flush());
+    let pgbench = machine::pgbench(&postgres, length).await;
+    println!("{pgbench}");
+
+    let mut rows = Vec::new();
+    let echo = echo::Server::start().await;
+    measure("echo", length, &echo.processes(), || echo.calls(), &mut rows).await;
+    drop(echo);
+
+    let databases = server::databases(&postgres).await;
+    let environment = [];
+    let mut guanxi = server::Guanxi::start(&databases, &redis, &environment).await;
+    println!("start to ready {:.2} s, idle memory {} MiB", guanxi.started.as_secs_f64(), cpu::memory_mib(guanxi.pid()));
+    let world = calls::World::make(&guanxi).await;
+    for call in calls::ALL.into_iter().filter(|call| wanted(call.name())) {
+        let processes = guanxi.processes(&postgres, &redis);
+        measure(call.name(), length, &processes, || world.calls(&guanxi, call), &mut rows).await;
+    }
+    println!("memory after the load {} MiB", cpu::memory_mib(guanxi.pid()));
+    guanxi.stop().await;
+
+    // One transaction for each call, as many at once as PostgreSQL has connections for.
+    let environment = [("GUANXI_LOYALTY__LARGEST_BATCH", "1"), ("GUANXI_LOYALTY__LANES", "32")];
+    let mut guanxi = server::Guanxi::start(&databases, &redis, &environment).await;
+    let processes = guanxi.processes(&postgres, &redis);
+    for callers in [64, 256] {
+        let calls = world.calls(&guanxi, calls::Which::EarnPoints).await;
+        let row = drive::closed(callers, length, &processes, calls).await;
+        rows.push(Row::closed("EarnPoints, one by one", callers, row));
+        println!("{}", rows.last().unwrap());
+    }
+    guanxi.stop().await;
+    println!("\n{}", report::table(&rows, &pgbench));
+}
+
+/// One call: the closed loop at each number of callers, then the open loop at shares of its peak.
+async fn measure<F, C>(name: &str, length: Duration, processes: &[u32], calls: F, rows: &mut Vec<Row>)
+where
+    F: Fn() -> C,
+    C: Future<Output = drive::Calls>,
+{
+    // Not counted: connections, caches, prepared statements.
+    drive::closed(64, length / 4, processes, calls().await).await;
+    let mut peak: f64 = 0.0;
+    for callers in CALLERS {
+        let run = drive::closed(callers, length, processes, calls().await).await;
+        peak = peak.max(run.per_second());
+        rows.push(Row::closed(name, callers, run));
+        println!("{}", rows.last().unwrap());
+    }
+    for share in SHARES {
+        let rate = peak * f64::from(share) / 100.0;
+        let run = drive::open(rate, length, processes, calls().await).await;
+        rows.push(Row::open(name, share, run));
+        println!("{}", rows.last().unwrap());
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -20,7 +21,7 @@ use crate::error::StartError;
 use crate::settings::{self, LogFormat};
 
 /// How long the collector may take at the end.
-const LAST_EXPORT: Duration = Duration::from_secs(3);
+const LAST_EXPORT: Duration = Duration::from_secs(2);
 
 /// What was set up, to be shut down at the end.
 #[derive(Debug)]
@@ -104,21 +105,25 @@ impl Telemetry {
         self.metrics.clone()
     }
 
-    /// Sends what is left, for a few seconds at most. The exporters block, so they do it on a thread of their own.
+    /// Sends what is left, for a few seconds at most. The exporters block, so each does it on a thread of its own.
     pub async fn shutdown(self) {
-        let last = tokio::task::spawn_blocking(move || {
-            let traces = self.tracers.map(|tracers| tracers.shutdown_with_timeout(LAST_EXPORT));
-            let metrics = self.meters.map(|meters| meters.shutdown_with_timeout(LAST_EXPORT));
-            for result in [traces, metrics].into_iter().flatten() {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "the last traces or metrics were not taken");
-                }
-            }
-        });
-        // The thread's own time-outs end it; this one is for a collector that keeps even those waiting.
+        let traces = self.tracers.map(|tracers| move || tracers.shutdown_with_timeout(LAST_EXPORT));
+        let metrics = self.meters.map(|meters| move || meters.shutdown_with_timeout(LAST_EXPORT));
+        let last = futures::future::join(last_export("traces", traces), last_export("metrics", metrics));
+        // The exporters' own time-outs end it; this one is for a collector that keeps even those waiting.
         if tokio::time::timeout(2 * LAST_EXPORT, last).await.is_err() {
             tracing::debug!("the collector did not take the last traces and metrics in time");
         }
+    }
+}
+
+async fn last_export<F>(what: &str, export: Option<F>)
+where
+    F: FnOnce() -> OTelSdkResult + Send + 'static,
+{
+    let Some(export) = export else { return };
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(export).await {
+        tracing::debug!(what, %error, "the last of them were not taken");
     }
 }
 

@@ -191,9 +191,15 @@ impl Env {
         }
     }
 
-    /// Ends all processes as by kill −9, and starts them again on the same data.
+    /// Ends all processes as by kill −9, and starts them again on the same data, after the leases that they had taken
+    /// have run out.
     pub async fn crash_and_start_again(&self) {
+        let names: Vec<_> = self.plan.services.iter().map(|service| service.name).collect();
+        let databases: Vec<_> = names.into_iter().map(|name| self.database(name)).collect();
         drop(std::mem::take(&mut *self.lock()));
+        for db in databases {
+            probe::end_leases(&db).await;
+        }
         let processes = self.plan.start().await.unwrap_or_else(|error| panic!("they do not start again: {error}"));
         *self.lock() = processes.into_iter().map(Arc::new).collect();
     }

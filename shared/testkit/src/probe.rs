@@ -1,7 +1,9 @@
-//! What a service told the others, read from its outbox.
+//! A look, and a grip, into a service's own tables.
 
+use guanxi_kernel::Call;
 use guanxi_store::Database;
 use guanxi_store::outbox::{Position, StoredEvent};
+use guanxi_store::sea_orm::ConnectionTrait;
 
 /// All numbered events of a service, by partition and number.
 pub async fn events(db: &Database) -> Vec<StoredEvent> {
@@ -16,4 +18,14 @@ pub async fn events(db: &Database) -> Vec<StoredEvent> {
         }
     }
     events
+}
+
+/// Ends every lease, as time would: of processes that are no more.
+pub(crate) async fn end_leases(db: &Database) {
+    let call = Call::internal("test");
+    let ended = db.slice(&call, |tx| async move {
+        tx.conn().execute_unprepared("DELETE FROM lease").await?;
+        Ok(())
+    });
+    ended.await.expect("leases can be ended");
 }

@@ -6,3 +6,4 @@ mod flow;
 mod jobs;
 mod process;
 mod sample;
+mod telemetry;

@@ -3,7 +3,7 @@
 use guanxi_kernel::{Call, Uuid};
 use guanxi_runtime::{Checked, Invariant};
 use guanxi_store::{Database, Result, Tx};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{FromQueryResult, Statement};
 
 use super::{rows_of, shipments, tracks};
 use crate::domain::{PackageReference, Shipment, shipment};
@@ -19,7 +19,7 @@ pub fn all() -> Vec<Invariant> {
         Invariant::sql(
             "changes-are-numbered-to-the-last",
             "SELECT count(*) FROM shipments",
-            "SELECT CAST(s.order_name AS text), 'stands at ' || s.version || ', its last change is ' || c.last \
+            "SELECT coalesce(s.order_name, 'a shipment without an order'), 'stands at ' || s.version || ', its last change is ' || c.last \
              FROM shipments s JOIN (SELECT root_id, max(number) AS last FROM shipment_changes GROUP BY root_id) c \
              ON c.root_id = s.root_id WHERE c.last <> s.version",
         ),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use guanxi_kernel::{Timestamp, Uuid};
+use guanxi_kernel::{PageRequest, Refused, Timestamp, Uuid};
 use guanxi_store::time::from_column;
 use guanxi_store::{Cell, Result, Rows, StoreError, Tx};
 use sea_orm::prelude::DateTimeUtc;
@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::entities::{retractions, tracking_events};
 use super::{read, rows_of};
-use crate::domain::{Digest, Event, EventKey, SourceId, SourceKind, Status, Track};
+use crate::domain::{Digest, Event, EventKey, HistoryItem, SourceId, SourceKind, Status, Track};
 
 /// What the fold needs of an event.
 #[derive(Debug, FromQueryResult)]
@@ -181,4 +181,37 @@ pub async fn clear(tx: &Tx, roots: &[Uuid]) -> Result<()> {
         tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, [value])).await?;
     }
     Ok(())
+}
+
+/// A page of everything that was reported of a package, in the order of the fold, and the key of the next page.
+///
+/// # Errors
+/// The database's; INVALID_ARGUMENT for a page token that is not ours.
+pub async fn history(
+    connection: &impl ConnectionTrait,
+    package: Uuid,
+    page: &PageRequest,
+) -> Result<(Vec<(tracking_events::Model, HistoryItem)>, Option<Vec<String>>)> {
+    let rows = revisions(connection, &[package]).await?;
+    let retracted: Vec<retractions::Model> =
+        rows_of(connection, "SELECT * FROM retractions", "root_id", &[package], "").await?;
+    let events = rows.iter().map(event).collect::<Result<Vec<_>>>()?;
+    let mut items = Track::load(events, retracted.iter().map(retraction)).history();
+    let key = |item: &HistoryItem| vec![item.event.key.uuid().to_string(), item.event.digest.0.to_string()];
+    if let Some(after) = &page.after {
+        let malformed =
+            || Refused::invalid("page_token", "PAGE_TOKEN_MALFORMED", "is not a token that a page returned");
+        let at = items.iter().position(|item| key(item) == *after).ok_or_else(malformed)?;
+        items.drain(..=at);
+    }
+    let more = items.len() > page.size as usize;
+    items.truncate(page.size as usize);
+    let next = items.last().filter(|_| more).map(key);
+    let mut rows: HashMap<(Uuid, Uuid), tracking_events::Model> =
+        rows.into_iter().map(|row| ((row.event_id, row.digest), row)).collect();
+    let listed = items.into_iter().filter_map(|item| {
+        let row = rows.remove(&(item.event.key.uuid(), item.event.digest.0))?;
+        Some((row, item))
+    });
+    Ok((listed.collect(), next))
 }

@@ -12,8 +12,8 @@ use super::found::{Found, Place};
 use super::{Answer, Intake, Taken, Target, What};
 use crate::domain::redact::redact;
 use crate::domain::{
-    CodeMap, Event, EventName, Mapped, Occurred, Outcome, PackageReference, Placed, Report, Shipment, SourceId,
-    Standing, Status, Track, Unplaced, instant,
+    CodeMap, Event, EventName, Occurred, Outcome, PackageReference, Placed, Report, Shipment, SourceId, Standing,
+    Track, Unplaced, instant,
 };
 use crate::events::outgoing;
 use crate::store::entities::{quarantine, retractions, tracking_events};

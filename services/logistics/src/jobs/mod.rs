@@ -1,0 +1,3 @@
+//! What the logistics service does by the clock.
+
+pub mod forget_changes;

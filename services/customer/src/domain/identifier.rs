@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use guanxi_kernel::{OrganizationId, Uuid, natural_id};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
 use super::email;
@@ -108,6 +109,61 @@ pub enum Reading {
     Denied,
 }
 
+/// Why an identifier recognises nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unrecognised {
+    /// An external id without the source that gave it.
+    #[error("an external id needs the source that gave it")]
+    SourceRequired,
+    /// A source where there is none to name.
+    #[error("only an external id has a source")]
+    SourceMisplaced,
+    /// It is not valid.
+    #[error("is not a valid {0}")]
+    Invalid(IdentifierKind),
+    /// It is valid and never identifies a person.
+    #[error("never identifies a person")]
+    Impersonal,
+    /// It is on the deny list.
+    #[error("is on the deny list")]
+    Denied,
+}
+
+impl Unrecognised {
+    /// The stable name of the rule that it breaks.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::SourceRequired => "SOURCE_REQUIRED",
+            Self::SourceMisplaced => "SOURCE_MISPLACED",
+            Self::Invalid(_) => "IDENTIFIER_INVALID",
+            Self::Impersonal => "IDENTIFIER_IMPERSONAL",
+            Self::Denied => "IDENTIFIER_DENIED",
+        }
+    }
+
+    /// The part of the identifier that is wrong.
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::SourceRequired | Self::SourceMisplaced => "source",
+            Self::Invalid(_) | Self::Impersonal | Self::Denied => "value",
+        }
+    }
+}
+
+impl RawIdentifier {
+    /// Refuses an external id without a source, and anything else with one.
+    ///
+    /// # Errors
+    /// [`Unrecognised::SourceRequired`], [`Unrecognised::SourceMisplaced`].
+    pub fn check_source(&self) -> Result<(), Unrecognised> {
+        match (self.kind, self.source.is_empty()) {
+            (IdentifierKind::ExternalId, true) => Err(Unrecognised::SourceRequired),
+            (IdentifierKind::ExternalId, false) | (_, true) => Ok(()),
+            (_, false) => Err(Unrecognised::SourceMisplaced),
+        }
+    }
+}
+
 /// How identifiers are read.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -152,6 +208,20 @@ impl Reader {
             Reading::Impersonal
         } else {
             Reading::Personal(Identifier { kind: raw.kind, source: raw.source.clone(), value: key.1 })
+        }
+    }
+
+    /// Reads an identifier that must recognise a customer.
+    ///
+    /// # Errors
+    /// [`Unrecognised`] where it does not.
+    pub fn recognise(&self, raw: &RawIdentifier, region: Option<Region>) -> Result<Identifier, Unrecognised> {
+        raw.check_source()?;
+        match self.read(raw, region) {
+            Reading::Personal(identifier) => Ok(identifier),
+            Reading::Invalid => Err(Unrecognised::Invalid(raw.kind)),
+            Reading::Impersonal => Err(Unrecognised::Impersonal),
+            Reading::Denied => Err(Unrecognised::Denied),
         }
     }
 

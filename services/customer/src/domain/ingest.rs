@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guanxi_kernel::name::CustomerId;
-use guanxi_kernel::{OrganizationId, Timestamp, Uuid};
+use guanxi_kernel::{OrganizationId, Timestamp, Uuid, Violation};
 use jiff::SignedDuration;
 
 use super::customer::{Customer, CustomerError};
@@ -362,22 +362,13 @@ pub fn readings(
     let mut read = Vec::new();
     let mut violations = Vec::new();
     for (at, raw) in identifiers.iter().enumerate() {
-        let mut say = |part: &str, rule: &str, description: &str| {
-            violations.push(guanxi_kernel::Violation {
-                field: format!("identifiers[{at}].{part}"),
-                rule: rule.to_owned(),
-                description: description.to_owned(),
-            });
-        };
-        if let Some((rule, description)) = source_record::misplaced_source(raw) {
-            say("source", rule, description);
-            continue;
-        }
-        match reader.read(raw, region) {
-            Reading::Personal(identifier) => read.push(identifier),
-            Reading::Invalid => say("value", "IDENTIFIER_INVALID", &format!("is not a valid {}", raw.kind)),
-            Reading::Impersonal => say("value", "IDENTIFIER_IMPERSONAL", "never identifies a person"),
-            Reading::Denied => say("value", "IDENTIFIER_DENIED", "is on the deny list"),
+        match reader.recognise(raw, region) {
+            Ok(identifier) => read.push(identifier),
+            Err(fault) => violations.push(Violation {
+                field: format!("identifiers[{at}].{}", fault.part()),
+                rule: fault.rule().to_owned(),
+                description: fault.to_string(),
+            }),
         }
     }
     if violations.is_empty() { Ok(read) } else { Err(CustomerError::Invalid(violations)) }

@@ -209,6 +209,14 @@ impl News {
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Adds what a later report changed.
+    pub fn extend(&mut self, later: &Self) {
+        self.placed |= later.placed;
+        self.cancelled |= later.cancelled;
+        self.payments.extend(&later.payments);
+        self.returns.extend(later.returns.iter().cloned());
+    }
 }
 
 /// Why a report was not taken.
@@ -265,6 +273,11 @@ impl Report {
         if guanxi_kernel::tz::TimeZone::get(&self.terms.destination_zone).is_err() {
             let description = format!("{:?} is not an IANA zone", self.terms.destination_zone);
             say("order.destination_zone".into(), "ZONE_UNKNOWN", description);
+        }
+        let stores = format!("{}/stores/", self.organization);
+        if !self.terms.store.is_empty() && !self.terms.store.starts_with(&stores) {
+            let description = format!("{} is not a store of {}", self.terms.store, self.organization);
+            say("order.store".into(), "STORE_MISPLACED", description);
         }
         let placed = self.terms.order_time;
         if let Some(cancellation) = &self.cancellation

@@ -34,7 +34,7 @@ pub struct Book {
     customers: BTreeMap<CustomerId, OrganizationId>,
     timelines: BTreeMap<Uuid, Timeline>,
     stores: BTreeSet<String>,
-    news: Vec<(Uuid, News)>,
+    news: BTreeMap<Uuid, News>,
 }
 
 impl Book {
@@ -68,9 +68,9 @@ impl Book {
         self.orders.get(&name.uuid()).map(|order| &order.facts.organization)
     }
 
-    /// What changed, in the order in which it did.
-    pub fn news(&self) -> &[(Uuid, News)] {
-        &self.news
+    /// The orders that changed, with all that did.
+    pub fn news(&self) -> impl Iterator<Item = (&Order, &News)> {
+        self.news.iter().filter_map(|(id, news)| self.orders.get(id).map(|order| (order, news)))
     }
 
     /// Takes one report; says what changed and whose order it is.
@@ -94,7 +94,7 @@ impl Book {
             }
         };
         if !news.is_none() {
-            self.news.push((id, news.clone()));
+            self.news.entry(id).or_default().extend(&news);
         }
         Ok((customer, news))
     }
@@ -189,6 +189,6 @@ mod tests {
         book.record(&placed("2024-01-01", Placer::Customer(customer)), at("2024-01-02")).expect("good");
         let again = book.record(&placed("2024-01-01", Placer::Customer(customer)), at("2024-01-03")).expect("good");
         assert!(again.1.is_none());
-        assert_eq!(book.news().len(), 1);
+        assert_eq!(book.news().count(), 1);
     }
 }

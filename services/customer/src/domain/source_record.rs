@@ -87,21 +87,11 @@ impl SourceRecord {
                 let field = format!("record.identifiers[{at}].valid_to_time");
                 say(field, "VALIDITY_EMPTY", format!("{to} is not after valid_from_time {from}"));
             }
-            if let Some(violation) = misplaced_source(&claim.identifier) {
-                say(format!("record.identifiers[{at}].identifier.source"), violation.0, violation.1.to_owned());
+            if let Err(fault) = claim.identifier.check_source() {
+                say(format!("record.identifiers[{at}].identifier.source"), fault.rule(), fault.to_string());
             }
         }
         found
-    }
-}
-
-/// What is wrong with an identifier's source: an external id needs one, nothing else has one.
-pub fn misplaced_source(identifier: &RawIdentifier) -> Option<(&'static str, &'static str)> {
-    use super::identifier::IdentifierKind::ExternalId;
-    match (identifier.kind, identifier.source.is_empty()) {
-        (ExternalId, true) => Some(("SOURCE_REQUIRED", "an external id needs the source that gave it")),
-        (ExternalId, false) | (_, true) => None,
-        (_, false) => Some(("SOURCE_MISPLACED", "only an external id has a source")),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use guanxi_kernel::name::CustomerId;
-use guanxi_kernel::{OrganizationId, Timestamp, Uuid};
-use guanxi_store::{Column, Result, Rows, Session, Table, Tx, time};
+use guanxi_kernel::{Timestamp, Uuid};
+use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, time};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::identity_edges::{self, Model};
@@ -72,16 +72,12 @@ pub async fn known(tx: &Tx, identifiers: &BTreeMap<Uuid, Identifier>) -> Result<
     Ok(known)
 }
 
-/// Stores what became of it: a statement for each of customers made, customers changed, records and edges.
+/// Stores what became of it: a statement for each of customers made, customers changed, records and edges. Which of the
+/// added records are imported history, `historical` says of their places.
 ///
 /// # Errors
 /// The database's.
-pub async fn save(
-    tx: &Tx,
-    known: &Known,
-    organization_of: impl Fn(CustomerId) -> OrganizationId,
-    historical: impl Fn(usize) -> bool,
-) -> Result<()> {
+pub async fn save(tx: &Tx, known: &Known, historical: impl Fn(usize) -> bool) -> Result<()> {
     customers::insert(tx, known.created()).await?;
     customers::update(tx, known.changed().map(|(customer, _)| customer)).await?;
     let added = known.added().iter().enumerate().map(|(at, version)| (version, historical(at)));
@@ -90,10 +86,11 @@ pub async fn save(
     for (id, timeline) in known.timelines() {
         for edge in timeline.changed() {
             let identifier = &timeline.identifier;
+            let owner = known.customer(edge.owner).ok_or_else(|| StoreError::row("an edge's owner was not loaded"))?;
             rows.push([
                 id.into(),
                 edge.number.into(),
-                organization_of(edge.owner).slug().into(),
+                owner.organization.slug().into(),
                 identifier.kind.as_str().into(),
                 identifier.source.as_str().into(),
                 identifier.value.as_str().into(),

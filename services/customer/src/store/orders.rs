@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect
 
 use super::entities::orders::{self, Column};
 use super::{order_sets, parsed};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, State};
 
 /// An order that the caller may read.
 ///
@@ -32,8 +32,19 @@ pub struct Standing {
     pub first: Option<Timestamp>,
     /// When the last was placed.
     pub last: Option<Timestamp>,
-    /// The latest ones, without their lines.
-    pub latest: Vec<Order>,
+    /// The latest ones.
+    pub latest: Vec<Latest>,
+}
+
+/// An order without its lines, and what they come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    /// The order, without lines, payments and returns.
+    pub order: Order,
+    /// What it is worth, in minor units.
+    pub total_minor: i64,
+    /// Where it stands.
+    pub state: State,
 }
 
 #[derive(FromQueryResult)]
@@ -73,6 +84,16 @@ pub async fn standing(session: &impl Session, customer: CustomerId, latest: u64)
     }
     let rows = of().order_by_desc(Column::OrderTime).order_by_desc(Column::RootId).limit(latest);
     let rows = rows.all(session.connection()).await?;
-    standing.latest = rows.into_iter().map(order_sets::header).collect::<Result<_>>()?;
+    for row in rows {
+        let (total_minor, state) = (row.total_minor, state(&row.state)?);
+        standing.latest.push(Latest { order: order_sets::header(row)?, total_minor, state });
+    }
     Ok(standing)
+}
+
+fn state(name: &str) -> Result<State> {
+    [State::Placed, State::Cancelled, State::Returned]
+        .into_iter()
+        .find(|state| state.as_str() == name)
+        .ok_or_else(|| StoreError::Row(format!("orders.state holds {name:?}")))
 }

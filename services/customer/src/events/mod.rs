@@ -1,0 +1,3 @@
+//! What the customer service tells the others. It reads no events of theirs.
+
+pub mod outgoing;

@@ -10,7 +10,6 @@ mod build;
 mod data_dir;
 pub mod error;
 pub mod figures;
-mod invariants;
 pub mod jobs;
 pub mod module;
 pub mod process;

@@ -3,9 +3,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use guanxi_rpc::{Health, Local, Shutdown, Transport};
 use guanxi_store::Database;
 use tokio::sync::watch;
@@ -58,23 +60,22 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts a task that ends soon after the token it is given is cancelled.
-    pub(crate) fn spawn<F>(&mut self, task: impl FnOnce(CancellationToken) -> F)
+    pub(crate) fn spawn<F>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.tasks.spawn(task(self.stop.clone()));
+        let task = AssertUnwindSafe(task(self.stop.clone())).catch_unwind();
+        self.tasks.spawn(async move {
+            if task.await.is_err() {
+                tracing::error!(name, "a task of this process broke; restart the process");
+            }
+        });
     }
 
     /// Ends the tasks; those that have not ended after `patience` are cut.
     async fn end(mut self, what: &str, patience: Duration) {
         self.stop.cancel();
-        let all = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(what, %error, "a task had broken");
-                }
-            }
-        };
+        let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, all).await.is_err() {
             tracing::warn!(what, ?patience, "did not end in time and was cut");
         }

@@ -9,10 +9,12 @@ use std::time::Duration;
 use guanxi_kernel::{Clock, SystemClock};
 use guanxi_messaging::{Bus, Consumer, MemoryBus, RedisBus, Relay};
 use guanxi_rpc::{Authentication, Health, Local, Rate, ServerSettings, Shutdown, Stack, StackSettings, serve};
+use guanxi_store::verify::Invariant;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::service::Routes;
 
+use crate::admin;
 use crate::api::{Host, Hosted};
 use crate::auth::Keys;
 use crate::build::{Built, build};
@@ -24,7 +26,6 @@ use crate::process::{Process, Stages};
 use crate::replays::RpcReplays;
 use crate::settings::Settings;
 use crate::telemetry::Metrics;
-use crate::{admin, invariants};
 
 /// How long the bus may take to say whether it is set up well.
 const BUS_ANSWER: Duration = Duration::from_millis(500);
@@ -74,7 +75,7 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     let (local, shutdown) = (Local::new(), Shutdown::new());
     let mut built = build(&settings, services, &keys, &local, &parts.clock).await?;
 
-    let hosted: Vec<Hosted> = built.iter().map(host).collect();
+    let hosted: Vec<Hosted> = built.iter().map(|built| host(built, &settings)).collect();
     let (health, routes) = mount(&hosted, &mut built).await;
     let stack = Stack::new(routes, &stack_settings(&settings, authentication), &shutdown);
     local.set(stack.clone());
@@ -86,10 +87,10 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     let (address, admin_address) = (address_of(&grpc), address_of(&admin));
     if let Some(listener) = grpc {
         let server = ServerSettings { drain: settings.server.drain, ..ServerSettings::default() };
-        stages.server.spawn(|_| serve(listener, stack, server, shutdown.clone()));
+        stages.server.spawn("server", |_| serve(listener, stack, server, shutdown.clone()));
     }
     if let Some(listener) = admin {
-        stages.admin.spawn(|stop| admin::serve(listener, parts.metrics, readiness, stop));
+        stages.admin.spawn("admin port", |stop| admin::serve(listener, parts.metrics, readiness, stop));
     }
     for built in built {
         set_to_work(built, &settings, &bus, &shutdown, &mut stages);
@@ -139,12 +140,17 @@ async fn bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Arc<dyn
 }
 
 /// A service as the common services show it.
-fn host(built: &Built) -> Hosted {
+fn host(built: &Built, settings: &Settings) -> Hosted {
+    let common = [
+        Invariant::outbox_is_dense(settings.events.retention),
+        Invariant::outbox_heads_are_last(),
+        Invariant::no_dead_letters(),
+    ];
     Hosted {
         service: built.module.service,
         db: built.db.clone(),
         jobs: built.jobs.clone(),
-        invariants: invariants::of_every_service().into_iter().chain(built.module.invariants.clone()).collect(),
+        invariants: common.into_iter().chain(built.module.invariants.clone()).collect(),
         summary: built.module.summary.clone(),
         producers: built.module.consumers.producers().to_vec(),
     }
@@ -199,10 +205,10 @@ async fn bind(what: &str, setting: &str, address: SocketAddr) -> Result<TcpListe
 fn set_to_work(built: Built, settings: &Settings, bus: &Arc<dyn Bus>, shutdown: &Shutdown, stages: &mut Stages) {
     let Built { module, db, peers, woken, .. } = built;
     let relay = Relay::new(db.clone(), Arc::clone(bus));
-    stages.relays.spawn(|stop| relay.run(stop));
+    stages.relays.spawn("relay", |stop| relay.run(stop));
     if !module.consumers.producers().is_empty() {
         let consumer = Consumer::new(db.clone(), Arc::clone(bus), module.consumers, Arc::new(RpcReplays(peers)));
-        stages.consumers.spawn(|stop| consumer.run(stop));
+        stages.consumers.spawn("consumer", |stop| consumer.run(stop));
     }
     let runner = Runner {
         db,
@@ -214,12 +220,9 @@ fn set_to_work(built: Built, settings: &Settings, bus: &Arc<dyn Bus>, shutdown: 
         retention: settings.events.retention,
         shutdown: shutdown.clone(),
     };
-    stages.work.spawn(|_| runner.run());
+    stages.work.spawn("jobs", |_| runner.run());
     for (name, task) in module.tasks {
         let task = task(shutdown.clone());
-        stages.work.spawn(|_| async move {
-            task.await;
-            tracing::debug!(name, "a task has ended");
-        });
+        stages.work.spawn(name, |_| task);
     }
 }

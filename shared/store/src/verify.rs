@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use guanxi_kernel::Uuid;
-use sea_orm::{ConnectionTrait, Statement};
+use guanxi_kernel::{Timestamp, Uuid};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
-use crate::{Database, Result};
+use crate::{Database, Result, time};
 
 /// How many rows that break an invariant are named; more are only counted.
 const NAMED: usize = 1_000;
@@ -53,17 +54,40 @@ impl Invariant {
     /// An invariant that two queries check, each one statement and so one moment: `count` returns how many rows there
     /// are, and `breaches` the rows that break it, as two texts: the subject, and what is wrong.
     pub fn sql(name: &'static str, count: &'static str, breaches: &'static str) -> Self {
-        Self::new(name, move |db| async move {
-            let connection = db.unfiltered();
-            let statement = |sql: &str| Statement::from_string(db.backend(), sql);
-            let counted = connection.query_one_raw(statement(count)).await?;
-            let checked = counted.map_or(Ok(0), |row| row.try_get_by_index(0))?;
-            let mut broken = Checked { checked, ..Checked::default() };
-            for row in connection.query_all_raw(statement(breaches)).await? {
-                broken.add(row.try_get_by_index::<String>(0)?, row.try_get_by_index::<String>(1)?);
-            }
-            Ok(broken)
+        Self::new(name, move |db| async move { queries(&db, count, breaches, Vec::new()).await })
+    }
+
+    /// Consumers and replays rely on it: within an epoch no number is missing or given twice. Only of the last
+    /// `retention`: what is older may have been forgotten.
+    pub fn outbox_is_dense(retention: Duration) -> Self {
+        Self::new("outbox-numbers-are-dense", move |db| async move {
+            // An hour's margin: parcels are numbered a moment after they are recorded, not in quite the same order.
+            let kept = jiff::SignedDuration::try_from(retention).unwrap_or(jiff::SignedDuration::MAX);
+            let kept = kept.saturating_sub(jiff::SignedDuration::from_hours(1));
+            let since = db.clock().now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+            let recent = "first_number > coalesce((SELECT max(o.first_number) FROM outbox o WHERE o.record_time < $1 \
+                          AND o.partition = outbox.partition AND o.epoch = outbox.epoch), 0)";
+            let count = format!("SELECT count(*) FROM outbox WHERE {recent}");
+            let holes = format!(
+                "SELECT 'partition ' || CAST(partition AS text) || ' number ' || CAST(first_number AS text), \
+                 'should be number ' || CAST(expected AS text) FROM (SELECT partition, first_number, \
+                 lag(first_number + events) OVER (PARTITION BY partition, epoch ORDER BY first_number) AS expected \
+                 FROM outbox WHERE {recent}) numbered WHERE first_number <> expected"
+            );
+            queries(&db, &count, &holes, vec![time::to_column(since).into()]).await
         })
+    }
+
+    /// The head of each partition stands at its last numbered event.
+    pub fn outbox_heads_are_last() -> Self {
+        Self::sql(
+            "outbox-heads-are-last",
+            "SELECT count(*) FROM outbox_head",
+            "SELECT 'partition ' || CAST(h.partition AS text), 'head is ' || CAST(h.number AS text) || \
+             ', the last event has ' || CAST(o.last AS text) FROM outbox_head h JOIN (SELECT partition, epoch, \
+             max(first_number + events - 1) AS last FROM outbox WHERE first_number IS NOT NULL \
+             GROUP BY partition, epoch) o ON o.partition = h.partition AND o.epoch = h.epoch WHERE o.last <> h.number",
+        )
     }
 
     /// Every event that came in was handled or waits for something: none could not be handled.
@@ -106,6 +130,17 @@ impl Checked {
             self.breaches.push(Breach { subject: subject.into(), description: description.into() });
         }
     }
+}
+
+/// What two queries with the same parameters say of an invariant.
+async fn queries(db: &Database, count: &str, breaches: &str, values: Vec<Value>) -> Result<Checked> {
+    let statement = |sql: &str| Statement::from_sql_and_values(db.backend(), sql, values.clone());
+    let counted = db.unfiltered().query_one_raw(statement(count)).await?;
+    let mut checked = Checked { checked: counted.map_or(Ok(0), |row| row.try_get_by_index(0))?, ..Checked::default() };
+    for row in db.unfiltered().query_all_raw(statement(breaches)).await? {
+        checked.add(row.try_get_by_index::<String>(0)?, row.try_get_by_index::<String>(1)?);
+    }
+    Ok(checked)
 }
 
 impl fmt::Debug for Invariant {

@@ -69,7 +69,8 @@ impl Env {
     /// A client that sends this token, or none.
     pub fn client_with(&self, token: Option<&str>) -> Client {
         let mut builder = Client::builder();
-        for process in self.processes() {
+        // The first replica of each service comes last, and so is the one that is called.
+        for process in self.processes().into_iter().rev() {
             builder = match process.address() {
                 Some(address) => process
                     .services()

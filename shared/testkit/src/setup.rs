@@ -23,13 +23,14 @@ pub struct Setup {
     services: Vec<Service>,
     settings: Vec<(String, String)>,
     begins: Option<Timestamp>,
+    replicas: usize,
 }
 
 impl Setup {
     /// These services, on a clock that stands still until the test moves it.
     pub fn of(services: &[Service]) -> Self {
         let begins = BEGINNING.parse().expect("an instant");
-        Self { services: services.to_vec(), settings: Vec::new(), begins: Some(begins) }
+        Self { services: services.to_vec(), settings: Vec::new(), begins: Some(begins), replicas: 1 }
     }
 
     /// With stand-ins for services that only tell events, by [`Env::tell`].
@@ -49,6 +50,13 @@ impl Setup {
     #[must_use]
     pub fn on_the_machines_clock(self) -> Self {
         Self { begins: None, ..self }
+    }
+
+    /// With so many processes of each service on one database, where services are processes of their own
+    /// ([`Combination::Remote`]). Clients and peers call the first.
+    #[must_use]
+    pub fn replicas(self, replicas: usize) -> Self {
+        Self { replicas, ..self }
     }
 
     /// With a setting, such as `loyalty.lanes`.
@@ -79,6 +87,7 @@ impl Setup {
         let plan = Plan {
             services: self.services,
             settings: self.settings,
+            replicas: self.replicas,
             combination,
             data_dir: folder.path().join("data").display().to_string(),
             database,
@@ -100,6 +109,7 @@ fn stand_in(ctx: &ModuleContext) -> Result<Module, StartError> {
 pub(crate) struct Plan {
     pub(crate) services: Vec<Service>,
     settings: Vec<(String, String)>,
+    replicas: usize,
     pub(crate) combination: Combination,
     data_dir: String,
     database: Option<String>,
@@ -115,21 +125,24 @@ impl Plan {
             let parts = Parts { bus: Some(bus), listen: Listen::Nowhere, ..self.parts() };
             return Ok(vec![guanxi_runtime::start(self.settings(&[])?, &self.services, parts).await?]);
         }
-        let mut listeners = Vec::new();
+        let mut starts = Vec::new();
         let mut peers = Vec::new();
-        for service in &self.services {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            let address = listener.local_addr().expect("a bound listener has an address");
-            peers.push((format!("peers.{}", service.name), format!("http://{address}")));
-            listeners.push(listener);
-        }
-        let starts = self.services.iter().zip(listeners).map(|(service, listener)| {
-            let elsewhere: Vec<_> =
-                peers.iter().filter(|(path, _)| *path != format!("peers.{}", service.name)).cloned().collect();
-            async move {
-                let parts = Parts { listen: Listen::On(listener), ..self.parts() };
-                guanxi_runtime::start(self.settings(&elsewhere)?, std::slice::from_ref(service), parts).await
+        for replica in 0..self.replicas {
+            for service in &self.services {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let address = listener.local_addr().expect("a bound listener has an address");
+                if replica == 0 {
+                    peers.push((format!("peers.{}", service.name), format!("http://{address}")));
+                }
+                starts.push((service, listener));
             }
+        }
+        let peers = &peers;
+        let starts = starts.into_iter().map(|(service, listener)| async move {
+            let own = format!("peers.{}", service.name);
+            let elsewhere: Vec<_> = peers.iter().filter(|(path, _)| *path != own).cloned().collect();
+            let parts = Parts { listen: Listen::On(listener), ..self.parts() };
+            guanxi_runtime::start(self.settings(&elsewhere)?, std::slice::from_ref(service), parts).await
         });
         futures::future::try_join_all(starts).await
     }

@@ -48,3 +48,21 @@ guanxi_testkit::matrix! {
         assert_eq!(sample::count(&env.database("sample")).await.unwrap(), 20);
     }
 }
+
+mod replicas {
+    use super::*;
+
+    guanxi_testkit::matrix! {
+        Setup::of(&[SERVICE]).told_by(&["teller"]).replicas(2);
+
+        async fn two_replicas_handle_every_event_once(env: &Env) {
+            for n in 0..20 {
+                env.tell("teller", orders(n..n + 1)).await;
+            }
+            env.settle().await;
+            assert_eq!(sample::count(&env.database("sample")).await.unwrap(), 20);
+            assert_eq!(env.events("teller").await.len(), 20);
+            env.verify().await;
+        }
+    }
+}

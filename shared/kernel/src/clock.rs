@@ -23,6 +23,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "this is the clock that all others are told to ask")]
     fn now(&self) -> Timestamp {
         truncate(Timestamp::now())
     }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Value};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -116,7 +116,10 @@ fn declared(pool: &DescriptorPool, validators: &str) -> Result<String, Box<dyn E
         pool.all_messages().filter(|m| m.full_name().starts_with("guanxi.") && !m.is_map_entry()).collect();
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     for message in &messages {
-        for field in message.fields().filter(|field| flag(&field.options(), pool, "guanxi.common.v1.personal")) {
+        let personal = |field: &FieldDescriptor| flag(&field.options(), pool, "guanxi.common.v1.personal");
+        let mut fields: Vec<_> = message.fields().filter(personal).collect();
+        fields.sort_by(|a, b| a.name().cmp(b.name()));
+        for field in fields {
             writeln!(code, "    ({:?}, {:?}),", message.full_name(), field.name())?;
         }
     }

@@ -1,3 +1,4 @@
 //! The loyalty service: programs, members, the points ledger.
 
 pub mod domain;
+pub mod store;

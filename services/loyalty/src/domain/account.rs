@@ -62,6 +62,18 @@ pub struct Changes {
     pub returns: Vec<(OrderId, String, i32)>,
 }
 
+impl Changes {
+    /// Whether the account's own row is different.
+    pub fn moves_totals(&self) -> bool {
+        !self.entries.is_empty() || !self.orders.is_empty()
+    }
+
+    /// Whether one of the new entries opened this lot.
+    pub fn opened(&self, lot: LotId) -> bool {
+        self.entries.first().is_some_and(|first| first.number <= lot.0)
+    }
+}
+
 /// What the entries of one posting have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Posting {

@@ -117,7 +117,8 @@ impl Command {
             Self::Earn(earn) => Some(OrderId::from(&earn.order)),
             Self::Spend(spend) => spend.order.as_ref().map(OrderId::from),
             Self::Return(given) => Some(OrderId::from(&given.order)),
-            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Activate(..) | Self::Sweep => None,
+            Self::Activate(order, _) => Some(OrderId::from(order)),
+            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Sweep => None,
         }
     }
 
@@ -129,10 +130,10 @@ impl Command {
         }
     }
 
-    /// The return whose lines it needs.
-    pub fn return_key(&self) -> Option<(OrderId, &str)> {
+    /// The order whose returned lines it needs.
+    pub fn returned_order(&self) -> Option<OrderId> {
         match self {
-            Self::Return(given) => Some((OrderId::from(&given.order), given.return_id.as_str())),
+            Self::Return(given) => Some(OrderId::from(&given.order)),
             _ => None,
         }
     }
@@ -145,6 +146,8 @@ pub struct Book {
     pub accounts: BTreeMap<MemberId, Account>,
     /// Their programs.
     pub programs: BTreeMap<ProgramId, Arc<Program>>,
+    /// When the last shipment was delivered, of orders whose was.
+    pub delivered: BTreeMap<OrderId, Timestamp>,
     /// The lines that returns named before.
     pub returned: BTreeMap<(MemberId, OrderId, String), Vec<i32>>,
 }
@@ -159,7 +162,8 @@ impl Book {
         let program = self.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?;
         match command {
             Command::Earn(earn) => {
-                let earned = account.earn(program, earn, now)?;
+                let delivered = self.delivered.get(&OrderId::from(&earn.order)).copied();
+                let earned = account.earn(program, earn, delivered, now)?;
                 let lot = earned.lot.map(|lot| account.lot(lot).clone());
                 Ok(Outcome::Earned(earned, lot))
             }

@@ -21,8 +21,6 @@ pub struct Earn {
     pub purchase: Purchase,
     /// When.
     pub effective_time: Timestamp,
-    /// When its last shipment was delivered, where that is so already.
-    pub delivered: Option<Timestamp>,
 }
 
 /// What an order earned.
@@ -107,11 +105,18 @@ impl Refusal for Insufficient {
 }
 
 impl Account {
-    /// Credits what an order earns. Needs the order's record; lots only where their expiry slides.
+    /// Credits what an order earns; `delivered` is when its last shipment was, where that is so already. Needs the order's
+    /// record; lots only where their expiry slides.
     ///
     /// # Errors
     /// [`EarnError`]; the account is as before then.
-    pub fn earn(&mut self, program: &Program, earn: &Earn, now: Timestamp) -> Result<Earned, EarnError> {
+    pub fn earn(
+        &mut self,
+        program: &Program,
+        earn: &Earn,
+        delivered: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Earned, EarnError> {
         let order = OrderId::from(&earn.order);
         let record = self.orders.get(&order);
         if let Some(points) = record.and_then(|record| record.earned) {
@@ -128,7 +133,7 @@ impl Account {
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
         let lot = earning.points.is_positive().then(|| {
-            let active_from = program.active_from(earn.effective_time, earn.delivered);
+            let active_from = program.active_from(earn.effective_time, delivered);
             let expires_at = active_from.and_then(|from| program.expires_at(from));
             let sliding = program.terms.expiry.is_sliding();
             self.credit(posting, earning.points, active_from, expires_at, sliding)

@@ -54,10 +54,8 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
             let earn = Earn {
                 order: order(&order_number.to_string()),
                 purchase: purchase(lines),
-                effective_time: till.now,
-                delivered: None,
-            };
-            till.account.earn(&till.program, &earn, till.now).is_err()
+                effective_time: till.now };
+            till.account.earn(&till.program, &earn, None, till.now).is_err()
         }
         Doing::Spend(order_number, amount, clamp) => {
             let order_number = order_number.map(|number| number.to_string());
@@ -100,8 +98,6 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
     #[test]
     fn points_are_conserved_and_a_replay_gives_the_account(
         doings in prop::collection::vec((0..12_i64, doing()), 1..40),
@@ -120,6 +116,9 @@ proptest! {
                 prop_assert_eq!(till.deficit(), 0, "only a program that allows it owes");
             }
         }
+        // What a hold that timed out lets go may be due to a reversal: that is not in the entries until it is settled.
+        till.account.settle(till.now);
+        till.keep(());
         let replayed = till.account.replay(&till.entries);
         prop_assert_eq!(replayed.balance(till.now), till.account.balance(till.now));
         let (first, again) = (till.expire(), till.expire());

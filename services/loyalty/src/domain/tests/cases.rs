@@ -230,11 +230,9 @@ fn an_order_earns_once_and_a_return_counts_once() {
     let earn = Earn {
         order: order("a"),
         purchase: purchase(vec![line(1, "", 1, 500)]),
-        effective_time: till.now,
-        delivered: None,
-    };
+        effective_time: till.now };
     let before = till.account.clone();
-    let again = till.account.earn(&till.program, &earn, till.now).expect_err("it has earned");
+    let again = till.account.earn(&till.program, &earn, None, till.now).expect_err("it has earned");
     assert_eq!((again.to_string().as_str(), &till.account), ("orders/test:a has earned 10 points", &before));
     let given = Return {
         order: order("a"),
@@ -298,10 +296,8 @@ fn a_balance_can_be_asked_for_by_business_time_and_by_what_was_known() {
     let late = Earn {
         order: order("late"),
         purchase: purchase(vec![line(1, "", 1, 4_000)]),
-        effective_time: first,
-        delivered: None,
-    };
-    let earned = till.account.earn(&till.program, &late, till.now);
+        effective_time: first };
+    let earned = till.account.earn(&till.program, &late, None, till.now);
     till.keep(earned).expect("it earns");
     till.spend(30).expect("it is there");
     let at = |as_of: Timestamp, known_at: Timestamp| {

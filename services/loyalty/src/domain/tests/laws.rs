@@ -119,8 +119,6 @@ fn pieces(picks: &[usize]) -> Vec<i32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn without_returns_both_implementations_agree(
         history in prop::collection::vec(happening(true), 1..25),

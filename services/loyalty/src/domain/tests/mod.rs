@@ -95,8 +95,8 @@ impl Till {
     }
 
     fn earn_purchase(&mut self, number: &str, purchase: Purchase) -> Earned {
-        let earn = Earn { order: order(number), purchase, effective_time: self.now, delivered: None };
-        let earned = self.account.earn(&self.program, &earn, self.now).expect("it earns");
+        let earn = Earn { order: order(number), purchase, effective_time: self.now };
+        let earned = self.account.earn(&self.program, &earn, None, self.now).expect("it earns");
         self.keep(earned)
     }
 

@@ -1,0 +1,140 @@
+//! Accounts: the one row of a member that every change of points locks, and what its entries add up to.
+
+use guanxi_kernel::name::{CustomerId, MemberId};
+use guanxi_kernel::{Refused, Uuid};
+use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
+use sea_orm::{ColumnTrait, QueryFilter};
+
+use super::entities::accounts::{Column as Field, Entity, Model};
+use super::{of_roots, organization};
+use crate::domain::account::Account;
+use crate::domain::entry::Totals;
+use crate::domain::points::Points;
+use crate::domain::program::ProgramId;
+
+const ACCOUNTS: Table = Table::new(
+    "accounts",
+    &[
+        Column::uuid("root_id"),
+        Column::text("organization"),
+        Column::text("program"),
+        Column::uuid("customer"),
+        Column::int("last_entry"),
+        Column::time("last_activity").nullable(),
+        Column::int("open_points"),
+        Column::int("held_points"),
+        Column::int("deficit"),
+        Column::int("earned"),
+        Column::int("spent"),
+        Column::int("expired"),
+        Column::int("reversed"),
+    ],
+);
+
+const TOTALS: Table = Table::new(
+    "accounts",
+    &[
+        Column::uuid("root_id"),
+        Column::int("last_entry"),
+        Column::time("last_activity").nullable(),
+        Column::int("open_points"),
+        Column::int("held_points"),
+        Column::int("deficit"),
+        Column::int("earned"),
+        Column::int("spent"),
+        Column::int("expired"),
+        Column::int("reversed"),
+    ],
+);
+
+/// The accounts of these members, locked in the order of their ids, without lots.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(tx: &Tx, members: &[Uuid]) -> Result<Vec<Account>> {
+    let and = format!(" ORDER BY root_id{}", dialect::for_update(tx.backend()));
+    of_roots::<Model>(tx.conn(), "accounts", members, &and).await?.into_iter().map(account).collect()
+}
+
+/// The account of a member that the caller may read, without lots.
+///
+/// # Errors
+/// NOT_FOUND; the database's.
+pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> {
+    let row = session.find::<Entity>().filter(Field::RootId.eq(member.uuid())).one(session.connection()).await?;
+    account(row.ok_or_else(|| Refused::not_found("member", member))?)
+}
+
+/// Keeps new accounts.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &Tx, accounts: &[&Account]) -> Result<()> {
+    let mut rows = Rows::new(&ACCOUNTS);
+    for account in accounts {
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        rows.push([
+            account.member.uuid().into(),
+            account.organization.slug().into(),
+            account.program.slug().into(),
+            account.customer.uuid().into(),
+            account.last_entry.into(),
+            last_activity,
+            open,
+            held,
+            deficit,
+            earned,
+            spent,
+            expired,
+            reversed,
+        ]);
+    }
+    rows.insert(tx).await
+}
+
+/// Keeps what changed accounts add up to.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &Tx, accounts: &[&Account]) -> Result<()> {
+    let mut rows = Rows::new(&TOTALS);
+    for account in accounts {
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
+        rows.push([root, last_entry, last_activity, open, held, deficit, earned, spent, expired, reversed]);
+    }
+    rows.update(tx, &["root_id"]).await.map(|_| ())
+}
+
+fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
+    let Totals { open, held, deficit, earned, spent, expired, reversed } = account.totals;
+    [
+        account.last_activity.into(),
+        open.get().into(),
+        held.get().into(),
+        deficit.get().into(),
+        earned.get().into(),
+        spent.get().into(),
+        expired.get().into(),
+        reversed.get().into(),
+    ]
+}
+
+pub(super) fn account(row: Model) -> Result<Account> {
+    let program = ProgramId::from_slug(&row.program).map_err(StoreError::row)?;
+    let organization = organization(&row.organization)?;
+    let mut account = Account::open(MemberId(row.root_id), CustomerId(row.customer), program, organization);
+    account.totals = Totals {
+        open: Points::new(row.open_points),
+        held: Points::new(row.held_points),
+        deficit: Points::new(row.deficit),
+        earned: Points::new(row.earned),
+        spent: Points::new(row.spent),
+        expired: Points::new(row.expired),
+        reversed: Points::new(row.reversed),
+    };
+    account.last_entry = row.last_entry;
+    account.last_activity = row.last_activity.map(time::from_column);
+    account.complete = false;
+    Ok(account)
+}

@@ -1,0 +1,10 @@
+//! The schema, one file for each step. A release is never ahead of it by more than it can bear: expand, then contract.
+
+mod m0001_loyalty;
+
+use guanxi_store::migrate::Migrations;
+
+/// Every step, oldest first.
+pub fn all() -> Migrations {
+    vec![Box::new(m0001_loyalty::Loyalty)]
+}

@@ -1,0 +1,70 @@
+//! What loyalty keeps, one file of functions for each aggregate. Everything hot is read and written in sets.
+
+pub mod accounts;
+pub mod book;
+pub mod entities;
+pub mod entries;
+pub mod figures;
+pub mod holds;
+pub mod invariants;
+pub mod ledger;
+pub mod lots;
+pub mod member_orders;
+pub mod members;
+mod migrations;
+pub mod orders;
+pub mod outgoing;
+pub mod programs;
+pub mod reading;
+
+use guanxi_kernel::{OrganizationId, Uuid};
+use guanxi_store::migrate::Migrations;
+use guanxi_store::{Result, StoreError, dialect};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+
+/// The schema's steps, oldest first.
+pub fn migrations() -> Migrations {
+    migrations::all()
+}
+
+/// The rows of a query.
+async fn rows<M: FromQueryResult>(connection: &impl ConnectionTrait, sql: String, values: Vec<Value>) -> Result<Vec<M>> {
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let found = connection.query_all_raw(statement).await?;
+    found.iter().map(|row| Ok(M::from_query_result(row, "")?)).collect()
+}
+
+/// The rows of a table with these roots, and what `and` adds to the condition; one statement, whatever their number.
+async fn of_roots<M: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    table: &str,
+    roots: &[Uuid],
+    and: &str,
+) -> Result<Vec<M>> {
+    if roots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (condition, roots) = dialect::any_uuid(connection.get_database_backend(), "root_id", 1, roots);
+    rows(connection, format!("SELECT * FROM {table} WHERE {condition}{and}"), vec![roots]).await
+}
+
+/// The rows of a table with these roots and these second keys: those of any root with any key.
+async fn of_keys<M: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    table: &str,
+    roots: &[Uuid],
+    column: &str,
+    keys: &[Uuid],
+) -> Result<Vec<M>> {
+    if roots.is_empty() || keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let backend = connection.get_database_backend();
+    let (of_roots, roots) = dialect::any_uuid(backend, "root_id", 1, roots);
+    let (of_keys, keys) = dialect::any_uuid(backend, column, 2, keys);
+    rows(connection, format!("SELECT * FROM {table} WHERE {of_roots} AND {of_keys}"), vec![roots, keys]).await
+}
+
+fn organization(slug: &str) -> Result<OrganizationId> {
+    OrganizationId::from_slug(slug).map_err(StoreError::row)
+}

@@ -1,0 +1,188 @@
+//! Programs: their rows, and a cache of them by version, since every change of points needs one and they hardly change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use guanxi_kernel::{OrganizationId, Refused, Uuid};
+use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
+use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+
+use super::entities::programs::{Column as Field, Entity, Model};
+use super::{of_roots, organization, rows};
+use crate::domain::program::{Program, ProgramId};
+
+const PROGRAMS: Table = Table::new(
+    "programs",
+    &[
+        Column::uuid("root_id"),
+        Column::text("organization"),
+        Column::text("slug"),
+        Column::text("currency"),
+        Column::bool("auto_enroll"),
+        Column::text("terms"),
+        Column::int("version"),
+        Column::time("create_time"),
+        Column::time("update_time"),
+    ],
+);
+
+/// The programs that were read, by their row's key.
+#[derive(Debug, Clone, Default)]
+pub struct Programs(Arc<Mutex<HashMap<Uuid, Arc<Program>>>>);
+
+#[derive(FromQueryResult)]
+struct Version {
+    root_id: Uuid,
+    version: i64,
+}
+
+impl Programs {
+    /// The programs of these ids, as they are now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn load(
+        &self,
+        connection: &impl ConnectionTrait,
+        ids: impl IntoIterator<Item = &ProgramId>,
+    ) -> Result<BTreeMap<ProgramId, Arc<Program>>> {
+        let roots: Vec<Uuid> = ids.into_iter().map(ProgramId::uuid).collect();
+        if roots.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (condition, value) = dialect::any_uuid(connection.get_database_backend(), "root_id", 1, &roots);
+        let sql = format!("SELECT root_id, version FROM programs WHERE {condition}");
+        let versions = rows(connection, sql, vec![value]).await?;
+        self.current(connection, versions).await
+    }
+
+    /// The programs of these organisations.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn of_organizations(
+        &self,
+        connection: &impl ConnectionTrait,
+        organizations: &[OrganizationId],
+    ) -> Result<BTreeMap<ProgramId, Arc<Program>>> {
+        let slugs: Vec<String> = organizations.iter().map(|organization| organization.slug().to_owned()).collect();
+        let (condition, value) = dialect::any_text(connection.get_database_backend(), "organization", 1, &slugs);
+        let sql = format!("SELECT root_id, version FROM programs WHERE {condition}");
+        let versions = rows(connection, sql, vec![value]).await?;
+        self.current(connection, versions).await
+    }
+
+    async fn current(
+        &self,
+        connection: &impl ConnectionTrait,
+        versions: Vec<Version>,
+    ) -> Result<BTreeMap<ProgramId, Arc<Program>>> {
+        let known = self.known();
+        let is_known = |row: &&Version| known.get(&row.root_id).is_some_and(|program| program.version == row.version);
+        let (kept, stale): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_known);
+        let mut programs: Vec<Arc<Program>> = kept.iter().map(|row| Arc::clone(&known[&row.root_id])).collect();
+        let stale: Vec<Uuid> = stale.iter().map(|row| row.root_id).collect();
+        for row in of_roots::<Model>(connection, "programs", &stale, "").await? {
+            let (root, program) = (row.root_id, Arc::new(program(row)?));
+            self.0.lock().expect("nobody panics while holding it").insert(root, Arc::clone(&program));
+            programs.push(program);
+        }
+        Ok(programs.into_iter().map(|program| (program.id.clone(), program)).collect())
+    }
+
+    fn known(&self) -> HashMap<Uuid, Arc<Program>> {
+        self.0.lock().expect("nobody panics while holding it").clone()
+    }
+}
+
+/// The program that the caller may read.
+///
+/// # Errors
+/// NOT_FOUND; the database's.
+pub async fn read<S: Session>(session: &S, id: &ProgramId) -> Result<Program> {
+    let row = session.find::<Entity>().filter(Field::RootId.eq(id.uuid())).one(session.connection()).await?;
+    program(row.ok_or_else(|| Refused::not_found("program", id))?)
+}
+
+/// Whether the id is taken, by anyone's program.
+///
+/// # Errors
+/// The database's.
+pub async fn exists(tx: &Tx, id: &ProgramId) -> Result<bool> {
+    Ok(!of_roots::<Model>(tx.conn(), "programs", &[id.uuid()], "").await?.is_empty())
+}
+
+/// Keeps a new program.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(tx: &Tx, program: &Program) -> Result<()> {
+    one(program)?.insert(tx).await
+}
+
+/// Keeps a changed program.
+///
+/// # Errors
+/// The database's.
+pub async fn save(tx: &Tx, program: &Program) -> Result<()> {
+    one(program)?.update(tx, &["root_id"]).await.map(|_| ())
+}
+
+/// The program, locked, for a caller who may write it.
+///
+/// # Errors
+/// NOT_FOUND where there is none or the caller may not read it; PERMISSION_DENIED where it may only read it.
+pub async fn writable(tx: &Tx, id: &ProgramId) -> Result<Program> {
+    let lock = dialect::for_update(tx.backend());
+    let row = of_roots::<Model>(tx.conn(), "programs", &[id.uuid()], lock).await?.pop();
+    let row = row.filter(|row| tx.may_read(&row.organization)).ok_or_else(|| Refused::not_found("program", id))?;
+    tx.may_write(&row.organization)?;
+    program(row)
+}
+
+fn one(program: &Program) -> Result<Rows> {
+    let mut rows = Rows::new(&PROGRAMS);
+    rows.push([
+        program.id.uuid().into(),
+        program.organization.slug().into(),
+        program.id.slug().into(),
+        program.currency.code().into(),
+        program.terms.auto_enroll.into(),
+        serde_json::to_string(&program.terms).map_err(StoreError::row)?.into(),
+        program.version.into(),
+        program.create_time.into(),
+        program.update_time.into(),
+    ]);
+    Ok(rows)
+}
+
+/// A program from its row.
+///
+/// # Errors
+/// Where the row holds what this release does not understand.
+pub fn program(row: Model) -> Result<Program> {
+    let terms: crate::domain::program::Terms = serde_json::from_str(&row.terms).map_err(StoreError::row)?;
+    let zone = terms.check().map_err(StoreError::row)?;
+    Ok(Program {
+        id: ProgramId::from_slug(&row.slug).map_err(StoreError::row)?,
+        organization: organization(&row.organization)?,
+        currency: row.currency.parse().map_err(StoreError::row)?,
+        terms,
+        zone,
+        version: row.version,
+        create_time: time::from_column(row.create_time),
+        update_time: time::from_column(row.update_time),
+    })
+}
+
+/// A page of programs that the caller may read, by slug.
+///
+/// # Errors
+/// The database's.
+pub async fn page<S: Session>(session: &S, after: Option<&str>, size: u64) -> Result<Vec<Program>> {
+    let mut query = session.find::<Entity>().order_by_asc(Field::Slug).limit(size);
+    if let Some(after) = after {
+        query = query.filter(Field::Slug.gt(after));
+    }
+    query.all(session.connection()).await?.into_iter().map(program).collect()
+}

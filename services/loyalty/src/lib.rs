@@ -1,4 +1,46 @@
 //! The loyalty service: programs, members, the points ledger.
+//!
+//! Points are lots with their own activation and expiry; every change is an entry of a double-entry ledger; what a
+//! return must lead to is decided by the allocations that were stored when points were taken.
 
+pub mod api;
 pub mod domain;
+pub mod events;
+pub mod jobs;
+pub mod settings;
 pub mod store;
+
+use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerServiceServer;
+use guanxi_contracts::server::loyalty_v1::member_service_server::MemberServiceServer;
+use guanxi_contracts::server::loyalty_v1::points_service_server::PointsServiceServer;
+use guanxi_contracts::server::loyalty_v1::program_service_server::ProgramServiceServer;
+use guanxi_runtime::{Module, ModuleContext, Service, StartError};
+use guanxi_store::GroupCommit;
+
+/// The service, as a process lists it.
+pub const SERVICE: Service = Service { name: "loyalty", module };
+
+/// Wires the service up.
+///
+/// # Errors
+/// Settings out of bounds.
+pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
+    let settings: settings::Settings = ctx.settings()?;
+    let db = ctx.database(store::migrations());
+    let programs = store::programs::Programs::default();
+    let ledger = store::ledger::Ledger::new(&programs);
+    let queue = GroupCommit::start(&db, "points", settings.points_lanes, settings.points_batch, ledger);
+    Ok(Module::new("loyalty")
+        .serve(ProgramServiceServer::new(api::Programs::new(&db)))
+        .serve(MemberServiceServer::new(api::Members::new(&db)))
+        .serve(PointsServiceServer::new(api::Points::new(&db, &queue)))
+        .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))
+        .consume("customer", events::RecordOrders::new(&programs))
+        .consume("customer", events::CancelOrders::new(&programs))
+        .consume("customer", events::ReturnOrders::new(&programs))
+        .consume("logistics", events::DeliverShipments::new(&programs))
+        .every(settings.sweep_interval, jobs::Sweep::new(&programs))
+        .job(jobs::VerifyLedger)
+        .verify(store::invariants::all())
+        .summary(store::figures::summary))
+}

@@ -183,12 +183,7 @@ fn pairs(wanted: &BTreeSet<(MemberId, OrderId)>) -> (Vec<Uuid>, Vec<Uuid>) {
 ///
 /// # Errors
 /// The database's.
-pub async fn save(
-    tx: &Tx,
-    book: &mut Book,
-    new: &BTreeSet<MemberId>,
-    why: &BTreeMap<MemberId, Why>,
-) -> Result<()> {
+pub async fn save(tx: &Tx, book: &mut Book, new: &BTreeSet<MemberId>, why: &BTreeMap<MemberId, Why>) -> Result<()> {
     let taken: Vec<(MemberId, Changes)> =
         book.accounts.iter_mut().map(|(member, account)| (*member, account.take_changes())).collect();
     let accounts = &book.accounts;

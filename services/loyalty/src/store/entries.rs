@@ -118,8 +118,7 @@ pub async fn page(
         }
         None => "",
     };
-    let sql =
-        format!("SELECT * FROM entries WHERE root_id = $1 AND number < $2{and} ORDER BY number DESC LIMIT $3");
+    let sql = format!("SELECT * FROM entries WHERE root_id = $1 AND number < $2{and} ORDER BY number DESC LIMIT $3");
     rows::<Row>(connection, sql, values).await?.into_iter().map(entry).collect()
 }
 

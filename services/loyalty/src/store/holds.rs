@@ -74,11 +74,8 @@ pub async fn load(
 ) -> Result<Vec<(Uuid, Hold)>> {
     let mut rows = of_roots::<Row>(connection, "holds", holding, " AND state = 'PLACED'").await?;
     rows.extend(of_keys::<Row>(connection, "holds", named_by, "hold_id", named).await?);
-    let (roots, ids): (Vec<Uuid>, Vec<Uuid>) = rows
-        .iter()
-        .filter(|row| row.state == HoldState::Placed.as_str())
-        .map(|row| (row.root_id, row.hold_id))
-        .unzip();
+    let (roots, ids): (Vec<Uuid>, Vec<Uuid>) =
+        rows.iter().filter(|row| row.state == HoldState::Placed.as_str()).map(|row| (row.root_id, row.hold_id)).unzip();
     let mut found = of_keys::<Part>(connection, "hold_parts", &roots, "hold_id", &ids).await?;
     found.sort_by_key(|part| part.part);
     let mut parts = HashMap::<(Uuid, Uuid), Vec<Draw>>::new();

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod book;
+pub mod due;
 pub mod entities;
 pub mod entries;
 pub mod figures;
@@ -28,7 +29,11 @@ pub fn migrations() -> Migrations {
 }
 
 /// The rows of a query.
-async fn rows<M: FromQueryResult>(connection: &impl ConnectionTrait, sql: String, values: Vec<Value>) -> Result<Vec<M>> {
+async fn rows<M: FromQueryResult>(
+    connection: &impl ConnectionTrait,
+    sql: String,
+    values: Vec<Value>,
+) -> Result<Vec<M>> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let found = connection.query_all_raw(statement).await?;
     found.iter().map(|row| Ok(M::from_query_result(row, "")?)).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use guanxi_kernel::name::{CustomerId, ShipmentId};
 use guanxi_kernel::{OrderName, OrganizationId, Timestamp, Uuid};
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
+use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, dialect, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -63,14 +63,15 @@ struct Completed {
     complete_time: Option<DateTimeUtc>,
 }
 
-/// Those of these orders that are known, by their keys. Whoever changes one holds its customer's accounts.
+/// Those of these orders that are known, by their keys, locked: the shipments of one order may be told of at once.
 ///
 /// # Errors
 /// The database's.
-pub async fn load(connection: &impl ConnectionTrait, orders: &[Uuid]) -> Result<BTreeMap<Uuid, KnownOrder>> {
-    let rows = of_roots::<Row>(connection, "orders", orders, "").await?;
+pub async fn lock(tx: &Tx, orders: &[Uuid]) -> Result<BTreeMap<Uuid, KnownOrder>> {
+    let and = format!(" ORDER BY root_id{}", dialect::for_update(tx.backend()));
+    let rows = of_roots::<Row>(tx.conn(), "orders", orders, &and).await?;
     let mut shipments = BTreeMap::<Uuid, Vec<(ShipmentId, Option<Timestamp>)>>::new();
-    for row in of_roots::<Shipment>(connection, "order_shipments", orders, "").await? {
+    for row in of_roots::<Shipment>(tx.conn(), "order_shipments", orders, "").await? {
         let delivered = row.deliver_time.map(time::from_column);
         shipments.entry(row.root_id).or_default().push((ShipmentId(row.shipment_id), delivered));
     }

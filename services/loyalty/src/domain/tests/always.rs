@@ -51,10 +51,8 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
     let refused = match *doing {
         Doing::Earn(order_number, amount) => {
             let lines = vec![line(1, "", 2, amount * 60), line(2, "", 1, amount * 40)];
-            let earn = Earn {
-                order: order(&order_number.to_string()),
-                purchase: purchase(lines),
-                effective_time: till.now };
+            let earn =
+                Earn { order: order(&order_number.to_string()), purchase: purchase(lines), effective_time: till.now };
             till.account.earn(&till.program, &earn, None, till.now).is_err()
         }
         Doing::Spend(order_number, amount, clamp) => {

@@ -227,10 +227,7 @@ fn a_reversed_order_is_not_activated_afterwards() {
 fn an_order_earns_once_and_a_return_counts_once() {
     let mut till = Till::plain();
     till.earn("a", 10);
-    let earn = Earn {
-        order: order("a"),
-        purchase: purchase(vec![line(1, "", 1, 500)]),
-        effective_time: till.now };
+    let earn = Earn { order: order("a"), purchase: purchase(vec![line(1, "", 1, 500)]), effective_time: till.now };
     let before = till.account.clone();
     let again = till.account.earn(&till.program, &earn, None, till.now).expect_err("it has earned");
     assert_eq!((again.to_string().as_str(), &till.account), ("orders/test:a has earned 10 points", &before));
@@ -293,10 +290,7 @@ fn a_balance_can_be_asked_for_by_business_time_and_by_what_was_known() {
     let first = till.now;
     till.earn("a", 100);
     till.after_days(10);
-    let late = Earn {
-        order: order("late"),
-        purchase: purchase(vec![line(1, "", 1, 4_000)]),
-        effective_time: first };
+    let late = Earn { order: order("late"), purchase: purchase(vec![line(1, "", 1, 4_000)]), effective_time: first };
     let earned = till.account.earn(&till.program, &late, None, till.now);
     till.keep(earned).expect("it earns");
     till.spend(30).expect("it is there");

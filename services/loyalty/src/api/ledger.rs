@@ -1,0 +1,57 @@
+//! LedgerService.
+
+use guanxi_contracts::Message as _;
+use guanxi_contracts::common::v1::{Job, JobState};
+use guanxi_contracts::loyalty::v1::*;
+use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerService;
+use guanxi_contracts::time::to_proto;
+use guanxi_kernel::natural_id;
+use guanxi_rpc::{answer, open, write};
+use guanxi_runtime::Jobs;
+use guanxi_store::Database;
+use tonic::{Request, Response, Status};
+
+use super::reply;
+use crate::jobs::VERIFY_LEDGER;
+
+/// Serves the ledger as a whole.
+#[derive(Debug, Clone)]
+pub struct Ledgers {
+    db: Database,
+    jobs: Jobs,
+}
+
+impl Ledgers {
+    /// Over this database, with jobs started here.
+    pub fn new(db: &Database, jobs: &Jobs) -> Self {
+        Self { db: db.clone(), jobs: jobs.clone() }
+    }
+}
+
+#[tonic::async_trait]
+impl LedgerService for Ledgers {
+    async fn verify_ledger(
+        &self,
+        request: Request<VerifyLedgerRequest>,
+    ) -> Result<Response<VerifyLedgerResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let write = write("LedgerService/VerifyLedger", natural_id("job", [VERIFY_LEDGER]), &message)?;
+            let written = self.db.command(&call, &write, |tx| async move {
+                let id = self.jobs.start(&tx, VERIFY_LEDGER, None, Vec::new()).await?;
+                let job = Job {
+                    name: self.jobs.name(id),
+                    kind: VERIFY_LEDGER.to_owned(),
+                    state: JobState::Pending.into(),
+                    create_time: Some(to_proto(tx.now())),
+                    ..Job::default()
+                };
+                Ok(VerifyLedgerResponse { job: Some(job) }.encode_to_vec())
+            });
+            let written = written.await?;
+            self.jobs.wake();
+            reply(&written)
+        })
+        .await
+    }
+}

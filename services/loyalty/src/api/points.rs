@@ -1,0 +1,312 @@
+//! PointsService.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guanxi_contracts::loyalty::v1::*;
+use guanxi_contracts::server::loyalty_v1::points_service_server::PointsService;
+use guanxi_contracts::time::to_proto;
+use guanxi_contracts::{Message, Mutation};
+use guanxi_kernel::name::MemberId;
+use guanxi_kernel::{Call, OrderName, PageRequest, Refuse, Refused, Timestamp, Uuid, Violation, new_id};
+use guanxi_rpc::{answer, convert, open, write};
+use guanxi_store::{Database, Session};
+use jiff::SignedDuration;
+use tonic::{Request, Response, Status};
+
+use super::wire::{ledger as wire, purchase};
+use super::{past, reply};
+use crate::domain::earning::earning;
+use crate::domain::entry::{HoldId, OrderId};
+use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
+use crate::domain::ledger::{Command, Outcome};
+use crate::domain::points::Points as Amount;
+use crate::domain::program::ProgramId;
+use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
+use crate::domain::spending::{Earn, Spend};
+use crate::store::ledger::{Post, Queue};
+use crate::store::{accounts, entries, member_orders, programs, reading};
+
+/// Serves points.
+#[derive(Debug, Clone)]
+pub struct Points {
+    db: Database,
+    queue: Queue,
+}
+
+impl Points {
+    /// Over this database; changes go through this queue.
+    pub fn new(db: &Database, queue: &Queue) -> Self {
+        Self { db: db.clone(), queue: queue.clone() }
+    }
+
+    /// Has a command decided with those that wait beside it, and answers once it is committed.
+    async fn submit<M: Mutation, R: Message + Default>(
+        &self,
+        call: &Call,
+        method: &'static str,
+        message: &M,
+        post: Post,
+    ) -> Result<R, Refused> {
+        let root = post.member.uuid();
+        let write = write(method, root, message)?;
+        reply(&self.queue.submit(call, root, Some(write), post).await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.db.clock().now()
+    }
+}
+
+#[tonic::async_trait]
+impl PointsService for Points {
+    async fn estimate_earning(
+        &self,
+        request: Request<EstimateEarningRequest>,
+    ) -> Result<Response<EstimateEarningResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (program, bought) = convert::all((
+                convert::name::<ProgramId>(&message.program, "program"),
+                purchase::purchase(message.purchase.as_ref()),
+            ))?;
+            let program = programs::read(&self.db.reader(&call), &program).await?;
+            let earning = earning(&program, &bought).refuse()?;
+            let explanation = Some(purchase::explanation(&earning.explanation));
+            Ok(EstimateEarningResponse { points: earning.points.get(), explanation })
+        })
+        .await
+    }
+
+    async fn earn_points(&self, request: Request<EarnPointsRequest>) -> Result<Response<EarnPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, order, purchase, effective_time) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::name(&message.order, "order"),
+                purchase::purchase(message.purchase.as_ref()),
+                past(message.effective_time.as_ref(), "effective_time", self.now()),
+            ))?;
+            let command = Command::Earn(Earn { order, purchase, effective_time });
+            self.submit(&call, "PointsService/EarnPoints", &message, Post { member, command, reply: earned }).await
+        })
+        .await
+    }
+
+    async fn spend_points(
+        &self,
+        request: Request<SpendPointsRequest>,
+    ) -> Result<Response<SpendPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, order) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::optional_name(&message.order, "order"),
+            ))?;
+            let points = Amount::new(message.points);
+            let command = Command::Spend(Spend { points, order, clamp: message.clamp });
+            self.submit(&call, "PointsService/SpendPoints", &message, Post { member, command, reply: spent }).await
+        })
+        .await
+    }
+
+    async fn place_hold(&self, request: Request<PlaceHoldRequest>) -> Result<Response<PlaceHoldResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, order) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::optional_name(&message.order, "order"),
+            ))?;
+            let ttl = message.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
+            let hold = PlaceHold { id: HoldId(new_id()), points: Amount::new(message.points), order, ttl };
+            let post = Post { member, command: Command::PlaceHold(hold), reply: placed };
+            self.submit(&call, "PointsService/PlaceHold", &message, post).await
+        })
+        .await
+    }
+
+    async fn capture_hold(
+        &self,
+        request: Request<CaptureHoldRequest>,
+    ) -> Result<Response<CaptureHoldResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, hold) = hold_name(&message.name)?;
+            let command = Command::CaptureHold(hold, message.points.map(Amount::new));
+            self.submit(&call, "PointsService/CaptureHold", &message, Post { member, command, reply: captured }).await
+        })
+        .await
+    }
+
+    async fn void_hold(&self, request: Request<VoidHoldRequest>) -> Result<Response<VoidHoldResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, hold) = hold_name(&message.name)?;
+            let post = Post { member, command: Command::VoidHold(hold), reply: voided };
+            self.submit(&call, "PointsService/VoidHold", &message, post).await
+        })
+        .await
+    }
+
+    async fn return_order(
+        &self,
+        request: Request<ReturnOrderRequest>,
+    ) -> Result<Response<ReturnOrderResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, order, effective_time, lines) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::name(&message.order, "order"),
+                past(message.effective_time.as_ref(), "effective_time", self.now()),
+                returned_lines(&message.lines),
+            ))?;
+            let return_id = message.return_id.clone();
+            let command = Command::Return(Return { order, return_id, lines, effective_time, source: Source::Asked });
+            self.submit(&call, "PointsService/ReturnOrder", &message, Post { member, command, reply: returned }).await
+        })
+        .await
+    }
+
+    async fn get_balance(&self, request: Request<GetBalanceRequest>) -> Result<Response<GetBalanceResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, as_of, known_at) = convert::all((
+                convert::name::<MemberId>(&message.member, "member"),
+                convert::instant(message.as_of.as_ref(), "as_of"),
+                convert::instant(message.known_at.as_ref(), "known_at"),
+            ))?;
+            let reader = self.db.reader(&call);
+            let now = reader.now();
+            let at = as_of.unwrap_or(now);
+            let account = if known_at.is_none() && at >= now {
+                reading::account(&reader, member).await?
+            } else {
+                reading::account_as_known(&reader, member, at, known_at.unwrap_or(now)).await?
+            };
+            let balance = Some(wire::balance(&account.balance(at)));
+            Ok(GetBalanceResponse { balance, as_of: Some(to_proto(at)) })
+        })
+        .await
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<ListEntriesRequest>,
+    ) -> Result<Response<ListEntriesResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let asked = ["ListEntries", &message.member, &message.order];
+            let (member, order, page) = convert::all((
+                convert::name::<MemberId>(&message.member, "member"),
+                convert::optional_name::<OrderName>(&message.order, "order"),
+                PageRequest::parse(message.page_size, &message.page_token, &asked),
+            ))?;
+            let reader = self.db.reader(&call);
+            accounts::read(&reader, member).await?;
+            let before = page.after.as_ref().and_then(|key| key.first()?.parse().ok());
+            let order = order.as_ref().map(OrderId::from);
+            let connection = reader.connection();
+            let mut found = entries::page(connection, member.uuid(), order, before, page.size + 1).await?;
+            let next_page_token = super::cut(&mut found, &page, |entry| entry.number.to_string());
+            let orders: BTreeSet<Uuid> = found.iter().filter_map(|entry| Some(entry.order?.0)).collect();
+            let orders: Vec<Uuid> = orders.into_iter().collect();
+            let named = member_orders::load(connection, &[member.uuid()], &orders).await?;
+            let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &named)).collect();
+            Ok(ListEntriesResponse { entries, next_page_token })
+        })
+        .await
+    }
+
+    async fn list_expiring(
+        &self,
+        request: Request<ListExpiringRequest>,
+    ) -> Result<Response<ListExpiringResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, until) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::instant(message.until.as_ref(), "until"),
+            ))?;
+            let reader = self.db.reader(&call);
+            let expiring = reading::account(&reader, member).await?.expiring(reader.now(), until);
+            let points = expiring.last().map_or(0, |last| last.cumulative.get());
+            Ok(ListExpiringResponse { expiring: expiring.iter().map(wire::expiring).collect(), points })
+        })
+        .await
+    }
+}
+
+/// `members/{uuid}/holds/{uuid}`.
+fn hold_name(name: &str) -> Result<(MemberId, HoldId), Refused> {
+    let malformed = || {
+        let description = format!("{name:?} is not a name of the form members/{{uuid}}/holds/{{uuid}}");
+        Refused::invalid("name", "NAME_MALFORMED", description)
+    };
+    let (member, hold) = name.split_once("/holds/").ok_or_else(malformed)?;
+    let member = member.parse().map_err(|_| malformed())?;
+    Ok((member, HoldId(convert::uuid(hold, "name").map_err(|_| malformed())?)))
+}
+
+fn returned_lines(lines: &[ReturnLine]) -> Result<Vec<ReturnedLine>, Refused> {
+    let (mut read, mut wrong, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (at, line) in lines.iter().enumerate() {
+        let mut violate = |rule: &str, description: String| {
+            wrong.push(Violation { field: format!("lines[{at}]"), rule: rule.into(), description });
+        };
+        if !seen.insert(line.line) {
+            violate("LINE_REPEATED", format!("line {} occurs twice", line.line));
+        }
+        match (line.quantity, line.amount_minor) {
+            (quantity, 0) if quantity > 0 => {
+                read.push(ReturnedLine { line: line.line, extent: Extent::Quantity(quantity) });
+            }
+            (0, amount) if amount > 0 => read.push(ReturnedLine { line: line.line, extent: Extent::Amount(amount) }),
+            _ => violate("EXACTLY_ONE", "exactly one of quantity, amount_minor must be given".into()),
+        }
+    }
+    if wrong.is_empty() { Ok(read) } else { Err(Refused::violations(wrong)) }
+}
+
+fn earned(member: MemberId, command: &Command, outcome: Outcome) -> Vec<u8> {
+    let (Outcome::Earned(earned, lot), Command::Earn(earn)) = (outcome, command) else { return Vec::new() };
+    EarnPointsResponse {
+        points: earned.earning.points.get(),
+        lot: lot.map(|lot| wire::lot(member, &lot, Some(&earn.order))),
+        explanation: Some(purchase::explanation(&earned.earning.explanation)),
+    }
+    .encode_to_vec()
+}
+
+fn spent(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Spent(points, left) = outcome else { return Vec::new() };
+    SpendPointsResponse { points: points.get(), balance: Some(wire::balance(&left)) }.encode_to_vec()
+}
+
+fn placed(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
+    PlaceHoldResponse { hold, balance }.encode_to_vec()
+}
+
+fn captured(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
+    CaptureHoldResponse { hold, balance }.encode_to_vec()
+}
+
+fn voided(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
+    VoidHoldResponse { hold, balance }.encode_to_vec()
+}
+
+fn returned(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Returned(returned, left) = outcome else { return Vec::new() };
+    ReturnOrderResponse {
+        refunded_points: returned.refunded.get(),
+        reversed_points: returned.reversed.get(),
+        waived_points: returned.waived.get(),
+        balance: Some(wire::balance(&left)),
+    }
+    .encode_to_vec()
+}

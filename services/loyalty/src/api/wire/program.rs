@@ -1,0 +1,218 @@
+//! Programs as messages.
+
+use std::collections::BTreeSet;
+
+use guanxi_contracts::loyalty::v1 as proto;
+use guanxi_contracts::time::to_proto;
+use guanxi_kernel::{Refused, Violation};
+
+use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
+use crate::domain::points::Points;
+use crate::domain::program::{EarningRule, Effect, OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
+
+/// The terms that a message gives. What the terms themselves contradict is said by their own check.
+///
+/// # Errors
+/// INVALID_ARGUMENT where a choice has none or several of its parts; all of them at once.
+pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
+    let mut wrong = Wrong::default();
+    let terms = Terms {
+        display_name: program.display_name.clone(),
+        points_name: program.point_currency.as_ref().map(|c| c.display_name.clone()).unwrap_or_default(),
+        time_zone: program.time_zone.clone(),
+        auto_enroll: program.auto_enroll,
+        delivery_earns: program.delivery_earns,
+        rounding: match program.rounding() {
+            proto::Rounding::HalfUp => Rounding::HalfUp,
+            proto::Rounding::Ceiling => Rounding::Ceiling,
+            proto::Rounding::Floor | proto::Rounding::Unspecified => Rounding::Floor,
+        },
+        rules: program.earning_rules.iter().enumerate().map(|(at, rule)| wrong.rule(at, rule)).collect(),
+        pending: program.pending.as_ref().map(|pending| wrong.pending(pending)).unwrap_or_default(),
+        expiry: program.expiry.as_ref().map(|expiry| wrong.expiry(expiry)).unwrap_or_default(),
+        overdraft: program.negative_balance.as_ref().map(|policy| wrong.overdraft(policy)).unwrap_or_default(),
+    };
+    if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
+}
+
+/// The choices that were not made, or made twice.
+#[derive(Default)]
+struct Wrong(Vec<Violation>);
+
+impl Wrong {
+    fn choose<T>(&mut self, field: &str, of: &str, given: [Option<T>; 3], otherwise: T) -> T {
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(one), None) => one,
+            _ => {
+                self.0.push(Violation {
+                    field: format!("program.{field}"),
+                    rule: "EXACTLY_ONE".into(),
+                    description: format!("exactly one of {of} must be given"),
+                });
+                otherwise
+            }
+        }
+    }
+
+    fn rule(&mut self, at: usize, rule: &proto::EarningRule) -> EarningRule {
+        let per_amount =
+            rule.per_amount.as_ref().map(|e| Effect::PerAmount { points: e.points, step_minor: e.step_minor });
+        let multiplier = rule.multiplier.as_ref().map(|e| Effect::Multiplier { factor_milli: e.factor_milli });
+        let field = format!("earning_rules[{at}]");
+        let otherwise = Effect::Multiplier { factor_milli: 1_000 };
+        EarningRule {
+            id: rule.id.clone(),
+            display_name: rule.display_name.clone(),
+            categories: rule.categories.iter().cloned().collect(),
+            excluded_categories: rule.excluded_categories.iter().cloned().collect::<BTreeSet<_>>(),
+            effect: self.choose(&field, "per_amount, multiplier", [per_amount, multiplier, None], otherwise),
+        }
+    }
+
+    fn pending(&mut self, pending: &proto::PendingPolicy) -> PendingPolicy {
+        let delay = pending.delay.as_ref().map(|delay| PendingPolicy::Delay { days: delay.days });
+        let delivered = pending.delivered.as_ref().map(|_| PendingPolicy::UntilDelivered);
+        self.choose("pending", "delay, delivered", [delay, delivered, None], PendingPolicy::Immediate)
+    }
+
+    fn expiry(&mut self, expiry: &proto::ExpiryPolicy) -> ExpiryPolicy {
+        let after = expiry.period.as_ref().map(|given| ExpiryPolicy::Period {
+            period: period(given.period.as_ref()),
+            extend_to: match given.extend_to() {
+                proto::PeriodEnd::Unspecified => None,
+                proto::PeriodEnd::Month => Some(PeriodEnd::Month),
+                proto::PeriodEnd::Quarter => Some(PeriodEnd::Quarter),
+                proto::PeriodEnd::HalfYear => Some(PeriodEnd::HalfYear),
+                proto::PeriodEnd::Year => Some(PeriodEnd::Year),
+            },
+        });
+        let day = |date: &proto::MonthDay| MonthDay { month: small(date.month), day: small(date.day) };
+        let fixed =
+            expiry.fixed_dates.as_ref().map(|given| ExpiryPolicy::FixedDates(given.dates.iter().map(day).collect()));
+        let sliding = expiry.sliding.as_ref().map(|given| ExpiryPolicy::Sliding(period(given.period.as_ref())));
+        self.choose("expiry", "period, fixed_dates, sliding", [after, fixed, sliding], ExpiryPolicy::Never)
+    }
+
+    fn overdraft(&mut self, policy: &proto::NegativeBalancePolicy) -> OverdraftPolicy {
+        let refuse = policy.refuse.as_ref().map(|_| OverdraftPolicy::Refuse);
+        let clamp = policy.clamp.as_ref().map(|_| OverdraftPolicy::Clamp);
+        let allow = policy.allow.as_ref().map(|allow| OverdraftPolicy::Allow { floor: Points::new(allow.floor) });
+        self.choose("negative_balance", "refuse, clamp, allow", [refuse, clamp, allow], OverdraftPolicy::Refuse)
+    }
+}
+
+/// A month or day; the contract's rules keep it small.
+fn small(number: i32) -> i8 {
+    i8::try_from(number).unwrap_or(i8::MAX)
+}
+
+fn period(given: Option<&proto::Period>) -> Period {
+    let unit = match given.map(proto::Period::unit) {
+        Some(proto::PeriodUnit::Month) => PeriodUnit::Month,
+        Some(proto::PeriodUnit::Year) => PeriodUnit::Year,
+        Some(proto::PeriodUnit::Day | proto::PeriodUnit::Unspecified) | None => PeriodUnit::Day,
+    };
+    Period { count: given.map_or(1, |period| period.count), unit }
+}
+
+/// A program as a message.
+pub fn program(program: &Program) -> proto::Program {
+    let Terms { rounding, rules, pending, expiry, overdraft, .. } = &program.terms;
+    proto::Program {
+        name: program.id.to_string(),
+        organization: program.organization.to_string(),
+        display_name: program.terms.display_name.clone(),
+        point_currency: Some(proto::PointCurrency { display_name: program.terms.points_name.clone() }),
+        currency_code: program.currency.code().to_owned(),
+        time_zone: program.terms.time_zone.clone(),
+        auto_enroll: program.terms.auto_enroll,
+        delivery_earns: program.terms.delivery_earns,
+        rounding: match rounding {
+            Rounding::Floor => proto::Rounding::Floor,
+            Rounding::HalfUp => proto::Rounding::HalfUp,
+            Rounding::Ceiling => proto::Rounding::Ceiling,
+        }
+        .into(),
+        earning_rules: rules.iter().map(to_rule).collect(),
+        pending: to_pending(*pending),
+        expiry: to_expiry(expiry),
+        negative_balance: Some(to_overdraft(*overdraft)),
+        create_time: Some(to_proto(program.create_time)),
+        update_time: Some(to_proto(program.update_time)),
+        etag: etag(program),
+    }
+}
+
+/// What changes with every change of a program.
+pub fn etag(program: &Program) -> String {
+    program.version.to_string()
+}
+
+fn to_rule(rule: &EarningRule) -> proto::EarningRule {
+    let (per_amount, multiplier) = match rule.effect {
+        Effect::PerAmount { points, step_minor } => (Some(proto::PerAmount { points, step_minor }), None),
+        Effect::Multiplier { factor_milli } => (None, Some(proto::Multiplier { factor_milli })),
+    };
+    proto::EarningRule {
+        id: rule.id.clone(),
+        display_name: rule.display_name.clone(),
+        categories: rule.categories.iter().cloned().collect(),
+        excluded_categories: rule.excluded_categories.iter().cloned().collect(),
+        per_amount,
+        multiplier,
+    }
+}
+
+fn to_pending(pending: PendingPolicy) -> Option<proto::PendingPolicy> {
+    match pending {
+        PendingPolicy::Immediate => None,
+        PendingPolicy::Delay { days } => {
+            Some(proto::PendingPolicy { delay: Some(proto::DelayDays { days }), delivered: None })
+        }
+        PendingPolicy::UntilDelivered => {
+            Some(proto::PendingPolicy { delay: None, delivered: Some(proto::UntilDelivered {}) })
+        }
+    }
+}
+
+fn to_expiry(expiry: &ExpiryPolicy) -> Option<proto::ExpiryPolicy> {
+    let to_period = |period: &Period| {
+        let unit = match period.unit {
+            PeriodUnit::Day => proto::PeriodUnit::Day,
+            PeriodUnit::Month => proto::PeriodUnit::Month,
+            PeriodUnit::Year => proto::PeriodUnit::Year,
+        };
+        Some(proto::Period { count: period.count, unit: unit.into() })
+    };
+    let mut policy = proto::ExpiryPolicy::default();
+    match expiry {
+        ExpiryPolicy::Never => return None,
+        ExpiryPolicy::Period { period, extend_to } => {
+            let extend_to = match extend_to {
+                None => proto::PeriodEnd::Unspecified,
+                Some(PeriodEnd::Month) => proto::PeriodEnd::Month,
+                Some(PeriodEnd::Quarter) => proto::PeriodEnd::Quarter,
+                Some(PeriodEnd::HalfYear) => proto::PeriodEnd::HalfYear,
+                Some(PeriodEnd::Year) => proto::PeriodEnd::Year,
+            };
+            policy.period = Some(proto::PeriodExpiry { period: to_period(period), extend_to: extend_to.into() });
+        }
+        ExpiryPolicy::FixedDates(dates) => {
+            let day = |date: &MonthDay| proto::MonthDay { month: date.month.into(), day: date.day.into() };
+            policy.fixed_dates = Some(proto::FixedDatesExpiry { dates: dates.iter().map(day).collect() });
+        }
+        ExpiryPolicy::Sliding(period) => policy.sliding = Some(proto::SlidingExpiry { period: to_period(period) }),
+    }
+    Some(policy)
+}
+
+fn to_overdraft(overdraft: OverdraftPolicy) -> proto::NegativeBalancePolicy {
+    let mut policy = proto::NegativeBalancePolicy::default();
+    match overdraft {
+        OverdraftPolicy::Refuse => policy.refuse = Some(proto::RefuseOverdraft {}),
+        OverdraftPolicy::Clamp => policy.clamp = Some(proto::ClampOverdraft {}),
+        OverdraftPolicy::Allow { floor } => policy.allow = Some(proto::AllowOverdraft { floor: floor.get() }),
+    }
+    policy
+}

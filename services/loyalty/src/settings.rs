@@ -1,0 +1,38 @@
+//! The `[loyalty]` section.
+
+use std::time::Duration;
+
+use guanxi_runtime::{Faults, Section};
+use serde::{Deserialize, Serialize};
+
+/// What a retailer may want otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// How many commits of points are under way at once on PostgreSQL: 1 to 16. SQLite has one writer.
+    pub points_lanes: usize,
+    /// Changes of points of one commit at the most: 1 to 1,024.
+    pub points_batch: usize,
+    /// How often what time did is written: holds that timed out, lots that expired. 1 s to 24 h. Nothing that can be
+    /// spent depends on it.
+    #[serde(with = "guanxi_runtime::settings::duration")]
+    pub sweep_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { points_lanes: 2, points_batch: 512, sweep_interval: Duration::from_secs(600) }
+    }
+}
+
+impl Section for Settings {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        let lanes = (1..=16).contains(&self.points_lanes);
+        faults.require(lanes, &format!("{path}.points_lanes"), self.points_lanes, "must be from 1 to 16");
+        let batch = (1..=1_024).contains(&self.points_batch);
+        faults.require(batch, &format!("{path}.points_batch"), self.points_batch, "must be from 1 to 1024");
+        let interval = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&self.sweep_interval);
+        let given = format!("{:?}", self.sweep_interval);
+        faults.require(interval, &format!("{path}.sweep_interval"), given, "must be from 1s to 24h");
+    }
+}

@@ -30,9 +30,9 @@ lint: tools lint-proto  ## Format, clippy, contracts, dependencies
 lint-proto: tools  ## The contracts alone: style, and nothing that breaks a client of the main branch
 	tools/lint-proto.sh
 
-bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on PostgreSQL
-	@cargo build --release --locked --package guanxi-suite
-	$(guanxi) bench
+bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on PostgreSQL with fsync
+	cargo build --release --locked --package guanxi-suite --package guanxi-e2e --bin guanxi --bench load
+	cargo bench --locked --package guanxi-suite --package guanxi-e2e --bench load
 
 verify:  ## Check every invariant of the running services
 	@cargo build --release --locked --package guanxi-suite

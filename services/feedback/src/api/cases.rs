@@ -4,11 +4,9 @@ use guanxi_contracts::Message as _;
 use guanxi_contracts::feedback::v1::*;
 use guanxi_contracts::server::feedback_v1::case_service_server::CaseService;
 use guanxi_kernel::name::CaseId;
-use guanxi_kernel::{PageRequest, Refuse, Uuid, natural_id};
+use guanxi_kernel::{PageRequest, Refuse, natural_id};
 use guanxi_rpc::{answer, convert, open, write};
-use guanxi_store::filter::{self, Field, Holds, Ordering};
-use guanxi_store::{Database, Session};
-use sea_orm::{QueryFilter, QuerySelect};
+use guanxi_store::Database;
 use tonic::{Request, Response, Status};
 
 use super::reply;
@@ -16,7 +14,6 @@ use super::wire::case as wire;
 use crate::domain::case::Case;
 use crate::domain::{intake, reply as replies};
 use crate::store::cases;
-use crate::store::entities::cases::{Column, Entity};
 
 /// Serves cases.
 #[derive(Debug, Clone)]
@@ -29,42 +26,6 @@ impl Cases {
     pub fn new(db: &Database) -> Self {
         Self { db: db.clone() }
     }
-}
-
-const KEY: Field<Column> = Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<CaseId>().ok()?.0)));
-
-const FIELDS: &[Field<Column>] = &[
-    Field::new("customer", Column::Customer, Holds::Name(customer)),
-    Field::new("order", Column::OrderName, Holds::Text),
-    Field::new(
-        "state",
-        Column::State,
-        Holds::OneOf(&[
-            ("NEW", "new"),
-            ("OPEN", "open"),
-            ("PENDING", "pending"),
-            ("ON_HOLD", "on_hold"),
-            ("SOLVED", "solved"),
-            ("CLOSED", "closed"),
-        ]),
-    ),
-    Field::new(
-        "kind",
-        Column::Kind,
-        Holds::OneOf(&[
-            ("QUESTION", "question"),
-            ("COMPLAINT", "complaint"),
-            ("REPAIR", "repair"),
-            ("RETURN", "return"),
-        ]),
-    ),
-    Field::new("organization", Column::Organization, Holds::Slug("organizations/")),
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-];
-
-/// The key of a customer's name.
-pub(super) fn customer(name: &str) -> Option<Uuid> {
-    Some(name.parse::<guanxi_kernel::name::CustomerId>().ok()?.uuid())
 }
 
 #[tonic::async_trait]
@@ -117,22 +78,9 @@ impl CaseService for Cases {
         let (call, message) = open(request);
         answer(async {
             let page = PageRequest::parse(message.page_size, &message.page_token, &["ListCases", &message.filter])?;
-            let order = Ordering::parse("create_time desc", FIELDS, KEY)?;
-            let reader = self.db.reader(&call);
-            let mut query = reader.find::<Entity>().filter(filter::condition(&message.filter, FIELDS)?);
-            if let Some(after) = &page.after {
-                query = query.filter(order.after(after)?);
-            }
-            let size = page.size as usize;
-            let query = order.apply(query).limit(u64::from(page.size) + 1);
-            let mut rows = query.all(reader.connection()).await.map_err(guanxi_store::StoreError::from)?;
-            let more = rows.len() > size;
-            rows.truncate(size);
-            let cases = cases::with_causes(&reader, rows).await?;
-            let last = cases.last().filter(|_| more);
-            let next = last.map(|case| page.next(vec![case.create_time.to_string(), case.id.to_string()]));
-            let cases = cases.iter().map(wire::case).collect();
-            Ok(ListCasesResponse { cases, next_page_token: next.unwrap_or_default() })
+            let (found, next) = cases::list(&self.db.reader(&call), &message.filter, &page).await?;
+            let cases = found.iter().map(wire::case).collect();
+            Ok(ListCasesResponse { cases, next_page_token: next })
         })
         .await
     }

@@ -4,17 +4,13 @@ use guanxi_contracts::feedback::v1::*;
 use guanxi_contracts::server::feedback_v1::review_service_server::ReviewService;
 use guanxi_kernel::{PageRequest, Refused};
 use guanxi_rpc::{answer, convert, open, write};
-use guanxi_store::filter::{self, Field, Holds, Ordering};
-use guanxi_store::{Database, GroupCommit, Session, StoreError};
-use sea_orm::{QueryFilter, QuerySelect};
+use guanxi_store::{Database, GroupCommit};
 use tonic::{Request, Response, Status};
 
-use super::cases::customer;
 use super::submissions::Submission;
 use super::wire::review as wire;
 use super::{Submissions, reply};
-use crate::domain::name::{ReviewId, Subject};
-use crate::store::entities::reviews::{Column, Entity};
+use crate::domain::name::Subject;
 use crate::store::reviews::{self, Rated};
 
 /// Serves reviews.
@@ -30,18 +26,6 @@ impl Reviews {
         Self { db: db.clone(), submissions: submissions.clone() }
     }
 }
-
-const KEY: Field<Column> =
-    Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<ReviewId>().ok()?.0)));
-
-const FIELDS: &[Field<Column>] = &[
-    Field::new("subject", Column::Subject, Holds::Text),
-    Field::new("customer", Column::Customer, Holds::Name(customer)),
-    Field::new("rating", Column::Rating, Holds::Int),
-    Field::new("source", Column::Source, Holds::Text),
-    Field::new("organization", Column::Organization, Holds::Slug("organizations/")),
-    Field::new("review_time", Column::ReviewTime, Holds::Time),
-];
 
 #[tonic::async_trait]
 impl ReviewService for Reviews {
@@ -67,22 +51,9 @@ impl ReviewService for Reviews {
         let (call, message) = open(request);
         answer(async {
             let page = PageRequest::parse(message.page_size, &message.page_token, &["ListReviews", &message.filter])?;
-            let order = Ordering::parse("review_time desc", FIELDS, KEY)?;
-            let reader = self.db.reader(&call);
-            let mut query = reader.find::<Entity>().filter(filter::condition(&message.filter, FIELDS)?);
-            if let Some(after) = &page.after {
-                query = query.filter(order.after(after)?);
-            }
-            let size = page.size as usize;
-            let query = order.apply(query).limit(u64::from(page.size) + 1);
-            let mut rows = query.all(reader.connection()).await.map_err(StoreError::from)?;
-            let more = rows.len() > size;
-            rows.truncate(size);
-            let found = rows.into_iter().map(reviews::review).collect::<Result<Vec<_>, _>>()?;
-            let last = found.last().filter(|_| more);
-            let next = last.map(|review| page.next(vec![review.review_time.to_string(), review.id.to_string()]));
-            let found = found.iter().map(wire::review).collect();
-            Ok(ListReviewsResponse { reviews: found, next_page_token: next.unwrap_or_default() })
+            let (found, next) = reviews::list(&self.db.reader(&call), &message.filter, &page).await?;
+            let reviews = found.iter().map(wire::review).collect();
+            Ok(ListReviewsResponse { reviews, next_page_token: next })
         })
         .await
     }

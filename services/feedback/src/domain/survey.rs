@@ -155,7 +155,11 @@ impl Content {
             violations.push(Violation { field, rule: rule.to_owned(), description });
         };
         if TimeZone::get(&self.time_zone).is_err() {
-            broken("survey.time_zone".into(), "TIME_ZONE_UNKNOWN", format!("{:?} is no IANA zone", self.time_zone));
+            broken(
+                "survey.time_zone".into(),
+                "ZONE_UNKNOWN",
+                format!("{:?} is no time zone of the IANA database", self.time_zone),
+            );
         }
         let mut seen = BTreeSet::new();
         for (index, question) in self.questions.iter().enumerate() {

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use guanxi_contracts::feedback::events::v1 as told;
 use guanxi_contracts::time as wire;
 use guanxi_kernel::name::CaseId;
-use guanxi_kernel::{Refused, Timestamp, Uuid};
+use guanxi_kernel::{PageRequest, Refused, Timestamp, Uuid};
 use guanxi_messaging::event;
+use guanxi_store::filter::{Field, Holds};
 use guanxi_store::{Cell, Column, NewEvent, Result, Rows, Session, Table, Tx, time};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::entities::cases::Column as CaseColumn;
 use super::entities::{case_causes, case_messages, cases};
+use super::pages::{self, List};
 use super::{Lock, by_roots, customer, order_name, organization, word};
 use crate::domain::case::{Case, CaseKind, CaseState, Content, Taken};
 use crate::domain::cause::{Cause, CauseKind};
@@ -63,6 +66,39 @@ const MESSAGES: Table = Table::new(
         Column::time("create_time"),
     ],
 );
+
+const LIST: List<CaseColumn> = List {
+    fields: &[
+        Field::new("customer", CaseColumn::Customer, Holds::Name(pages::customer)),
+        Field::new("order", CaseColumn::OrderName, Holds::Text),
+        Field::new(
+            "state",
+            CaseColumn::State,
+            Holds::OneOf(&[
+                ("NEW", "new"),
+                ("OPEN", "open"),
+                ("PENDING", "pending"),
+                ("ON_HOLD", "on_hold"),
+                ("SOLVED", "solved"),
+                ("CLOSED", "closed"),
+            ]),
+        ),
+        Field::new(
+            "kind",
+            CaseColumn::Kind,
+            Holds::OneOf(&[
+                ("QUESTION", "question"),
+                ("COMPLAINT", "complaint"),
+                ("REPAIR", "repair"),
+                ("RETURN", "return"),
+            ]),
+        ),
+        Field::new("organization", CaseColumn::Organization, Holds::Slug("organizations/")),
+        Field::new("create_time", CaseColumn::CreateTime, Holds::Time),
+    ],
+    order: "create_time desc",
+    key: Field::new("name", CaseColumn::RootId, Holds::Name(|name| Some(name.parse::<CaseId>().ok()?.uuid()))),
+};
 
 /// Messages that are shown with a case, at the most.
 const SHOWN_MESSAGES: u64 = 100;
@@ -234,11 +270,19 @@ pub async fn read<S: Session>(session: &S, id: CaseId) -> Result<(Case, Vec<Mess
     Ok((case, messages))
 }
 
-/// Cases from their rows, in the same order, with their causes.
+/// A page of the cases that a filter finds, newest first, and the token of the next page; empty on the last.
 ///
 /// # Errors
-/// The database's.
-pub async fn with_causes<S: Session>(session: &S, rows: Vec<cases::Model>) -> Result<Vec<Case>> {
+/// INVALID_ARGUMENT for a filter or page token that is none; the database's.
+pub async fn list<S: Session>(session: &S, filter: &str, page: &PageRequest) -> Result<(Vec<Case>, String)> {
+    let (rows, more) = LIST.rows::<cases::Entity, S>(session, filter, page).await?;
+    let found = with_causes(session, rows).await?;
+    let last = found.last().filter(|_| more);
+    let next = last.map(|case| page.next(vec![case.create_time.to_string(), case.id.to_string()]));
+    Ok((found, next.unwrap_or_default()))
+}
+
+async fn with_causes<S: Session>(session: &S, rows: Vec<cases::Model>) -> Result<Vec<Case>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.root_id).collect();
     let mut causes: HashMap<Uuid, Vec<Taken>> = HashMap::new();
     if !ids.is_empty() {

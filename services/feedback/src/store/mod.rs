@@ -7,6 +7,7 @@ pub mod invariants;
 pub mod invitations;
 mod migrations;
 pub mod orders;
+mod pages;
 pub mod responses;
 pub mod reviews;
 pub mod scores;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use guanxi_contracts::feedback::events::v1 as told;
-use guanxi_kernel::{OrganizationId, Uuid};
+use guanxi_kernel::{OrganizationId, PageRequest, Uuid};
 use guanxi_messaging::event;
+use guanxi_store::filter::{Field, Holds};
 use guanxi_store::{Cell, Column, NewEvent, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QuerySelect, Statement};
 
 use super::entities::reviews::{self, Entity};
+use super::pages::{self, List};
 use super::{Lock, by_roots, customer, narrow, organization};
 use crate::domain::cause::Cause;
 use crate::domain::name::{ReviewId, Subject, SubjectKind};
@@ -35,6 +37,19 @@ const REVIEWS: Table = Table::new(
         Column::int("revision"),
     ],
 );
+
+const LIST: List<reviews::Column> = List {
+    fields: &[
+        Field::new("subject", reviews::Column::Subject, Holds::Text),
+        Field::new("customer", reviews::Column::Customer, Holds::Name(pages::customer)),
+        Field::new("rating", reviews::Column::Rating, Holds::Int),
+        Field::new("source", reviews::Column::Source, Holds::Text),
+        Field::new("organization", reviews::Column::Organization, Holds::Slug("organizations/")),
+        Field::new("review_time", reviews::Column::ReviewTime, Holds::Time),
+    ],
+    order: "review_time desc",
+    key: Field::new("name", reviews::Column::RootId, Holds::Name(|name| Some(name.parse::<ReviewId>().ok()?.uuid()))),
+};
 
 /// The reviews of these ids that are stored, locked.
 ///
@@ -82,6 +97,19 @@ pub async fn low_about(tx: &Tx, orders: &[Uuid]) -> Result<Vec<(Uuid, Organizati
             Ok((row.try_get("", "order_id")?, organization(&slug)?, cause))
         })
         .collect()
+}
+
+/// A page of the reviews that a filter finds, those written last first, and the token of the next page; empty on the
+/// last.
+///
+/// # Errors
+/// INVALID_ARGUMENT for a filter or page token that is none; the database's.
+pub async fn list<S: Session>(session: &S, filter: &str, page: &PageRequest) -> Result<(Vec<Review>, String)> {
+    let (rows, more) = LIST.rows::<Entity, S>(session, filter, page).await?;
+    let found = rows.into_iter().map(review).collect::<Result<Vec<_>>>()?;
+    let last = found.last().filter(|_| more);
+    let next = last.map(|review| page.next(vec![review.review_time.to_string(), review.id.to_string()]));
+    Ok((found, next.unwrap_or_default()))
 }
 
 /// What is rated: one subject, all of a kind, or all.
@@ -135,11 +163,7 @@ fn stars(rating: i64) -> Result<Stars> {
     Stars::new(narrow(rating)?).ok_or_else(|| StoreError::Row(format!("reviews.rating holds {rating}")))
 }
 
-/// A review from its row.
-///
-/// # Errors
-/// Where the row holds what no review does.
-pub fn review(row: reviews::Model) -> Result<Review> {
+fn review(row: reviews::Model) -> Result<Review> {
     Ok(Review {
         id: ReviewId(row.root_id),
         key: ReviewKey {

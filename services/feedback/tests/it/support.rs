@@ -197,6 +197,7 @@ pub fn wrong_fields<T: std::fmt::Debug>(refused: Result<T, Error>) -> Vec<String
 }
 
 /// The answer to a call, or why it was refused.
+#[allow(clippy::result_large_err, reason = "tests read it at once")]
 pub fn answered<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> Result<T, Error> {
     Ok(answer?.into_inner())
 }

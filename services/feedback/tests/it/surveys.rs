@@ -40,11 +40,11 @@ pub async fn impression(
 }
 
 pub fn number(question: &str, number: i32) -> Answer {
-    Answer { question: question.into(), value: Some(answer::Value::Number(number)) }
+    Answer { question: question.into(), number: Some(number), text: String::new() }
 }
 
 fn words(question: &str, text: &str) -> Answer {
-    Answer { question: question.into(), value: Some(answer::Value::Text(text.into())) }
+    Answer { question: question.into(), number: None, text: text.into() }
 }
 
 pub async fn respond(client: &Client, invitation: &str, answers: Vec<Answer>) -> Result<Response, Error> {
@@ -166,6 +166,8 @@ matrix! {
         let dismissed = impression(&client, &invitation, ImpressionKind::Dismissed, 0).await.expect("is dismissed");
         assert_eq!(dismissed.state(), InvitationState::Dismissed);
         assert_eq!(wrong_fields(respond(&client, &invitation, vec![number("nps", 11)]).await), ["answers[0].number"]);
+        let both = Answer { text: "ten".into(), ..number("nps", 10) };
+        assert_eq!(wrong_fields(respond(&client, &invitation, vec![both]).await), ["answers[0]"]);
         respond(&client, &invitation, vec![number("nps", 10)]).await.expect("dismissed may still be answered");
     }
 

@@ -112,15 +112,15 @@ pub fn impression(kind: pb::ImpressionKind) -> Result<ImpressionKind, Refused> {
 /// INVALID_ARGUMENT for every field that is wrong.
 pub fn submission(message: &pb::SubmitResponseRequest) -> Result<Submission, Refused> {
     let answers = message.answers.iter().enumerate().map(|(index, answer)| {
-        let value = match &answer.value {
-            Some(pb::answer::Value::Number(number)) => Some(Value::Number(*number)),
-            Some(pb::answer::Value::Text(text)) => Some(Value::Text(text.clone())),
-            None => None,
+        let value = match (answer.number, answer.text.as_str()) {
+            (Some(number), "") => Ok(Value::Number(number)),
+            (None, text) if !text.is_empty() => Ok(Value::Text(text.to_owned())),
+            _ => {
+                Err(Refused::invalid(format!("answers[{index}]"), "ANSWER_VALUE", "is a number or words, one of them"))
+            }
         };
-        let (question, value) = convert::all((
-            known(QuestionId::new(&answer.question), &format!("answers[{index}].question")),
-            convert::required(value, &format!("answers[{index}].value")),
-        ))?;
+        let (question, value) =
+            convert::all((known(QuestionId::new(&answer.question), &format!("answers[{index}].question")), value))?;
         Ok(Answer { question, value })
     });
     let answers = answers.collect::<Result<_, Refused>>();
@@ -131,12 +131,12 @@ pub fn submission(message: &pb::SubmitResponseRequest) -> Result<Submission, Ref
 
 /// A response as the contract writes it.
 pub fn response(invitation: &Invitation, response: &Response) -> pb::Response {
-    let answers = response.answers.iter().map(|answer| pb::Answer {
-        question: answer.question.to_string(),
-        value: Some(match &answer.value {
-            Value::Number(number) => pb::answer::Value::Number(*number),
-            Value::Text(text) => pb::answer::Value::Text(text.clone()),
-        }),
+    let answers = response.answers.iter().map(|answer| {
+        let (number, text) = match &answer.value {
+            Value::Number(number) => (Some(*number), String::new()),
+            Value::Text(text) => (None, text.clone()),
+        };
+        pb::Answer { question: answer.question.to_string(), number, text }
     });
     pb::Response {
         invitation: invitation.id.to_string(),

@@ -155,10 +155,12 @@ fn every_setting_is_in_the_operators_guide() {
     for line in read("shared/runtime/src/settings/defaults.toml").lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.to_owned();
-        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+        } else if let Some((key, default)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
             let setting = format!("`{section}.{key}`");
-            if !guide.contains(&setting) {
-                missing.push(setting);
+            let row = format!("| {setting} | {} |", default.trim_matches('"')).replace("|  |", "| |");
+            let shared_row = guide.contains(&setting) && !guide.contains(&format!("| {setting} |"));
+            if !guide.contains(&row) && !shared_row {
+                missing.push(row);
             }
         }
     }

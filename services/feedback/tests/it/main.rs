@@ -1,6 +1,7 @@
 //! Feedback as its clients and the other services see it, over every combination of database, bus and transport.
 
 mod cases;
+mod olist;
 mod orders;
 mod reviews;
 mod scores;

@@ -167,4 +167,23 @@ matrix! {
         assert_eq!(figure(&client, "invitations").await, Some(asked.to_string()));
         env.verify().await;
     }
+
+    async fn a_crash_between_any_two_events_neither_loses_nor_doubles_anything(env: &Env) {
+        let client = env.client();
+        delivery_survey(&client).await;
+        let number = |n: usize| format!("n{n}");
+        for round in 0..3 {
+            let numbers = || (round * 100..round * 100 + 100).map(number);
+            env.tell("logistics", numbers().map(|n| delivered(&n, "a", !n.ends_with('7')))).await;
+            env.tell("customer", numbers().map(|n| placed(&n, &["a"]).event())).await;
+            // Whatever is on its way now is lost in memory, and comes again.
+            env.crash_and_start_again().await;
+        }
+        env.settle().await;
+        let client = env.client();
+        assert_eq!(figure(&client, "cases").await.as_deref(), Some("30"));
+        assert_eq!(figure(&client, "invitations").await.as_deref(), Some("270"));
+        assert_eq!(env.events_of::<SurveyInvited>("feedback").await.len(), 270);
+        env.verify().await;
+    }
 }

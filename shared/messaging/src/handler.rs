@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use guanxi_contracts::{Event, Message};
 use guanxi_store::inbox::{Outcome, Unpark};
 use guanxi_store::outbox::StoredEvent;
@@ -103,7 +105,12 @@ impl Consumers {
         let mut outcomes = Vec::with_capacity(events.len());
         for run in events.chunk_by(|a, b| a.event_type == b.event_type) {
             match self.handlers.get(&run[0].event_type) {
-                Some(handler) => outcomes.extend(handler.handle(tx, run).await?),
+                Some(handler) => {
+                    // A bug in a handler must not end the consumer: its event becomes a dead letter, the next goes on.
+                    let handled = AssertUnwindSafe(handler.handle(tx, run)).catch_unwind().await;
+                    let panicked = |_| Err(StoreError::Row(format!("the handler of {} panicked", run[0].event_type)));
+                    outcomes.extend(handled.unwrap_or_else(panicked)?);
+                }
                 None => outcomes.extend(run.iter().map(|_| Outcome::Done)),
             }
         }

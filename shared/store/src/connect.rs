@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guanxi_kernel::{Clock, OrganizationId};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use tokio::sync::Notify;
 
 use crate::Result;
@@ -196,5 +196,11 @@ async fn postgres(url: &str, service: &'static str, connections: u32) -> Result<
 
 /// PostgreSQL's CREATE … IF NOT EXISTS fails for one of two that run it at once; the thing exists all the same.
 pub(crate) fn taken_by_another(error: DbErr) -> Result<(), DbErr> {
-    if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))) { Ok(()) } else { Err(error) }
+    let code = match &error {
+        DbErr::Exec(RuntimeErr::SqlxError(sqlx)) => sqlx.as_database_error().and_then(|e| e.code()),
+        _ => None,
+    };
+    // A key of the catalogue that is taken or, a moment later, a schema, table or type that exists.
+    let exists = matches!(code.as_deref(), Some("23505" | "42P06" | "42P07" | "42710"));
+    if exists { Ok(()) } else { Err(error) }
 }

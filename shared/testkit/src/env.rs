@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt;
 use guanxi_client::Client;
 use guanxi_contracts::Event;
-use guanxi_contracts::common::v1::{GetFlowLagRequest, ServiceFlow, VerifyRequest, verify_response::Item};
+use guanxi_contracts::common::v1::{
+    GetFlowLagRequest, InvariantViolation, ServiceFlow, VerifyRequest, verify_response::Item,
+};
 use guanxi_kernel::{Call, Clock, SystemClock, TestClock};
 use guanxi_rpc::{Claims, Key, Transport};
 use guanxi_runtime::{Jobs, Process};
@@ -176,20 +178,25 @@ impl Env {
     /// # Panics
     /// With the rows that break one.
     pub async fn verify(&self) {
+        let broken = self.violations().await;
+        assert!(broken.is_empty(), "invariants are broken: {broken:#?}");
+    }
+
+    /// The rows that break an invariant of a service.
+    pub async fn violations(&self) -> Vec<InvariantViolation> {
         let client = self.client();
+        let mut broken = Vec::new();
         for process in self.processes() {
             let mut admin = client.admin(process.services()[0]);
-            let answers = admin.verify(VerifyRequest::default()).await.expect("the services verify").into_inner();
-            let answers: Vec<_> = answers.try_collect().await.expect("the services verify to the end");
-            let broken: Vec<_> = answers
-                .into_iter()
-                .filter_map(|answer| match answer.item {
-                    Some(Item::Violation(violation)) => Some(violation),
-                    _ => None,
-                })
-                .collect();
-            assert!(broken.is_empty(), "invariants are broken: {broken:#?}");
+            let mut answers = admin.verify(VerifyRequest::default()).await.expect("the services verify").into_inner();
+            while let Some(answer) = answers.try_next().await.expect("the services verify to the end") {
+                match answer.item {
+                    Some(Item::Violation(violation)) => broken.push(violation),
+                    Some(Item::Result(_)) | None => {}
+                }
+            }
         }
+        broken
     }
 
     /// Ends all processes as by kill −9, and starts them again on the same data, after the leases that they had taken

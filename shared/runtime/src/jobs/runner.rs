@@ -85,7 +85,7 @@ impl Runner {
                 shutdown: self.shutdown.clone(),
             };
             if run.take().await? {
-                ids.insert(running.spawn(run.to_the_end()).id(), row.id);
+                ids.insert(running.spawn(run.finish()).id(), row.id);
             }
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Run {
     }
 
     /// Runs slices until the job ends, the lease is lost or the process goes down.
-    async fn to_the_end(self) {
+    async fn finish(self) {
         let mut renewed = Instant::now();
         let mut pause = Duration::from_millis(100);
         while !self.shutdown.has_begun() {

@@ -99,7 +99,7 @@ fn auth(settings: &Settings, faults: &mut Faults) {
         return;
     }
     faults.require_that(
-        !key.is_empty() != named(key_file),
+        key.is_empty() == named(key_file),
         "auth.key",
         "or auth.key_file must be set, one of the two, unless auth.mode is \"off\"",
     );

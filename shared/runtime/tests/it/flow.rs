@@ -3,7 +3,7 @@
 use guanxi_contracts::common::v1::GetSummaryRequest;
 use guanxi_contracts::common::v1::figure::Value;
 
-use crate::sample::{self, SERVICE, orders};
+use crate::sample::{self, POISON, SERVICE, order, orders};
 
 guanxi_testkit::matrix! {
     Setup::of(&[SERVICE]).told_by(&["teller"]);
@@ -32,6 +32,18 @@ guanxi_testkit::matrix! {
         env.settle().await;
         assert_eq!(sample::count(&env.database("sample")).await.unwrap(), 50);
         env.verify().await;
+    }
+
+    async fn an_event_that_brings_a_bug_to_light_holds_up_nobody_and_is_told(env: &Env) {
+        let mut events = orders(0..10);
+        events.insert(5, order(POISON));
+        env.tell("teller", events).await;
+        env.settle().await;
+        assert_eq!(sample::count(&env.database("sample")).await.unwrap(), 10);
+        let flows = env.flow().await;
+        assert_eq!(flows.iter().map(|flow| flow.dead_letters).sum::<i64>(), 1);
+        let broken = env.violations().await;
+        assert_eq!(broken.iter().map(|broken| broken.invariant.as_str()).collect::<Vec<_>>(), ["no-event-is-a-dead-letter"]);
     }
 
     async fn losing_the_bus_loses_nothing(env: &Env) {

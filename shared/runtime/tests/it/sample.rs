@@ -79,6 +79,9 @@ pub async fn count(db: &Database) -> Result<i64> {
     Ok(row.map_or(Ok(0), |row| row.try_get("", "n"))?)
 }
 
+/// The order that the handler panics at.
+pub const POISON: &str = "orders/test:poison";
+
 /// An effect: each order counts once.
 struct Count;
 
@@ -89,6 +92,7 @@ impl Handler for Count {
     async fn handle(&self, tx: &Tx, events: &[Delivered<OrderRecorded>]) -> Result<Vec<Outcome>> {
         let mut rows = Rows::new(&COUNTED);
         for event in events {
+            assert_ne!(event.meta.key, POISON, "a bug that this event brings to light");
             rows.push([event.meta.id.into()]);
         }
         rows.insert(tx).await?;
@@ -98,11 +102,13 @@ impl Handler for Count {
 
 /// Facts that the service hears.
 pub fn orders(numbers: std::ops::Range<usize>) -> Vec<NewEvent> {
+    numbers.map(|n| order(&format!("orders/test:{n}"))).collect()
+}
+
+/// One fact, of the order called so.
+pub fn order(name: &str) -> NewEvent {
     let organization = OrganizationId::default_organization();
-    let tell = |n| {
-        event(format!("orders/test:{n}"), 1, &organization, Timestamp::UNIX_EPOCH, false, &OrderRecorded::default())
-    };
-    numbers.map(tell).collect()
+    event(name, 1, &organization, Timestamp::UNIX_EPOCH, false, &OrderRecorded::default())
 }
 
 /// Counts slices.

@@ -145,6 +145,11 @@ matrix! {
         let fields = wrong_fields(submit(&env.client(), wrong).await);
         let expected = ["customer", "external_id", "organization", "rating", "source", "subject"];
         assert_eq!(fields, expected.map(|field| format!("review.{field}")));
+        let nul = Review { title: "a\0b".into(), text: "\0".into(), ..review("1", order("1").as_str(), 5) };
+        assert_eq!(wrong_fields(submit(&env.client(), nul).await), ["review.text", "review.title"]);
+        let odd = Review { title: "\u{1}".into(), text: "\u{1}\u{b} \u{200b}".into(), ..review("1", order("1").as_str(), 5) };
+        let stored = submit(&env.client(), odd.clone()).await.expect("is odd, not wrong").review.expect("a review");
+        assert_eq!((stored.title, stored.text), (odd.title, odd.text));
     }
 
     async fn a_stranger_neither_sees_nor_changes_reviews(env: &Env) {

@@ -4,19 +4,16 @@ use guanxi_contracts::Message as _;
 use guanxi_contracts::logistics::v1::*;
 use guanxi_contracts::server::logistics_v1::shipment_service_server::ShipmentService;
 use guanxi_kernel::name::{CustomerId, PackageId, ShipmentId};
-use guanxi_kernel::{OrderName, PageRequest, Refuse, Refused, Uuid, natural_id};
+use guanxi_kernel::{OrderName, OrganizationId, PageRequest, Refuse, Refused, natural_id};
 use guanxi_rpc::{answer, convert, open, write};
-use guanxi_store::filter::{self, Field, Holds, Ordering};
-use guanxi_store::{Database, Session, StoreError};
-use sea_orm::{QueryFilter, QuerySelect};
+use guanxi_store::{Database, Session};
 use tonic::{Request, Response, Status};
 
 use super::{reply, wire};
-use crate::domain::{Fact, Shipment, TrackingNumber};
+use crate::domain::{Fact, Promise, TrackingNumber};
 use crate::events::outgoing;
-use crate::store::entities::shipments::{Column, Entity};
 use crate::store::opening::{self, NewShipment, Opened};
-use crate::store::{promises, shipments};
+use crate::store::{listing, promises, shipments};
 
 /// Serves shipments.
 #[derive(Debug, Clone)]
@@ -30,37 +27,6 @@ impl Shipments {
         Self { db: db.clone() }
     }
 }
-
-const KEY: Field<Column> =
-    Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<ShipmentId>().ok()?.uuid())));
-
-const FIELDS: &[Field<Column>] = &[
-    Field::new("order", Column::OrderName, Holds::Text),
-    Field::new("customer", Column::CustomerId, Holds::Name(|name| Some(name.parse::<CustomerId>().ok()?.uuid()))),
-    Field::new("organization", Column::Organization, Holds::Slug("organizations/")),
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-    Field::new(
-        "status",
-        Column::Status,
-        Holds::OneOf(&[
-            ("CREATED", "CREATED"),
-            ("INFO_RECEIVED", "INFO_RECEIVED"),
-            ("PICKED_UP", "PICKED_UP"),
-            ("IN_TRANSIT", "IN_TRANSIT"),
-            ("OUT_FOR_DELIVERY", "OUT_FOR_DELIVERY"),
-            ("AVAILABLE_FOR_PICKUP", "AVAILABLE_FOR_PICKUP"),
-            ("ATTEMPT_FAILED", "ATTEMPT_FAILED"),
-            ("ON_HOLD", "ON_HOLD"),
-            ("DELIVERED", "DELIVERED"),
-            ("PARTIALLY_DELIVERED", "PARTIALLY_DELIVERED"),
-            ("RETURNING", "RETURNING"),
-            ("RETURNED", "RETURNED"),
-            ("LOST", "LOST"),
-            ("DAMAGED", "DAMAGED"),
-            ("CANCELLED", "CANCELLED"),
-        ]),
-    ),
-];
 
 /// A shipment to record, as a request asks for it.
 fn asked(message: &CreateShipmentRequest) -> Result<Asked, Refused> {
@@ -76,17 +42,17 @@ fn asked(message: &CreateShipmentRequest) -> Result<Asked, Refused> {
 }
 
 struct Asked {
-    organization: Option<guanxi_kernel::OrganizationId>,
+    organization: Option<OrganizationId>,
     order: Option<OrderName>,
     seller: Option<String>,
     customer: Option<CustomerId>,
-    promise: Option<crate::domain::Promise>,
+    promise: Option<Promise>,
     numbers: Vec<Option<TrackingNumber>>,
 }
 
 impl Asked {
     /// What it is recorded as: named by order and seller where both are given, else by the request.
-    fn new_shipment(self, organization: guanxi_kernel::OrganizationId, request_id: &str) -> NewShipment {
+    fn new_shipment(self, organization: OrganizationId, request_id: &str) -> NewShipment {
         let natural = self.order.as_ref().zip(self.seller.as_deref());
         let made = natural_id("shipment-created", [organization.slug(), request_id]);
         let id = natural.map_or(ShipmentId(made), |(order, seller)| order.shipment(seller));
@@ -108,19 +74,6 @@ impl Asked {
         }
     }
 }
-
-/// A shipment that the caller may read, with the changes of its promise.
-async fn whole(session: &impl Session, id: ShipmentId) -> Result<ShipmentReply, StoreError> {
-    let not_found = || Refused::not_found("shipment", id);
-    let shipment = shipments::load(session.connection(), &[id.uuid()]).await?.remove(&id).ok_or_else(not_found)?;
-    if !session.may_read(shipment.organization.slug()) {
-        return Err(not_found().into());
-    }
-    let revisions = promises::revisions(session.connection(), &[id.uuid()]).await?.remove(&id);
-    Ok(ShipmentReply(wire::shipment(&shipment, &revisions.unwrap_or_default())))
-}
-
-struct ShipmentReply(guanxi_contracts::logistics::v1::Shipment);
 
 #[tonic::async_trait]
 impl ShipmentService for Shipments {
@@ -157,8 +110,8 @@ impl ShipmentService for Shipments {
         let (call, message) = open(request);
         answer(async {
             let id = convert::name(&message.name, "name")?;
-            let ShipmentReply(shipment) = whole(&self.db.reader(&call), id).await?;
-            Ok(GetShipmentResponse { shipment: Some(shipment) })
+            let (shipment, revised) = shipments::get(&self.db.reader(&call), id).await?;
+            Ok(GetShipmentResponse { shipment: Some(wire::shipment(&shipment, &revised)) })
         })
         .await
     }
@@ -170,26 +123,10 @@ impl ShipmentService for Shipments {
         let (call, message) = open(request);
         answer(async {
             let page = PageRequest::parse(message.page_size, &message.page_token, &["ListShipments", &message.filter])?;
-            let order = Ordering::parse("create_time desc", FIELDS, KEY)?;
-            let reader = self.db.reader(&call);
-            let mut query = reader.find::<Entity>().filter(filter::condition(&message.filter, FIELDS)?);
-            if let Some(after) = &page.after {
-                query = query.filter(order.after(after)?);
-            }
-            let size = page.size as usize;
-            let query = order.apply(query).limit(u64::from(page.size) + 1);
-            let mut rows = query.all(reader.connection()).await.map_err(StoreError::from)?;
-            let more = rows.len() > size;
-            rows.truncate(size);
-            let ids: Vec<Uuid> = rows.iter().map(|row| row.root_id).collect();
-            let mut found = shipments::compose(reader.connection(), rows).await?;
-            let revisions = promises::revisions(reader.connection(), &ids).await?;
-            let listed: Vec<Shipment> = ids.iter().filter_map(|id| found.remove(&ShipmentId(*id))).collect();
-            let last = listed.last().filter(|_| more);
-            let next = last.map(|shipment| page.next(vec![shipment.create_time.to_string(), shipment.id.to_string()]));
-            let revised = |shipment: &Shipment| revisions.get(&shipment.id).map_or(&[][..], Vec::as_slice);
-            let shipments = listed.iter().map(|shipment| wire::shipment(shipment, revised(shipment))).collect();
-            Ok(ListShipmentsResponse { shipments, next_page_token: next.unwrap_or_default() })
+            let (listed, next) = listing::list(&self.db.reader(&call), &message.filter, &page).await?;
+            let shipments = listed.iter().map(|(shipment, revised)| wire::shipment(shipment, revised)).collect();
+            let next_page_token = next.map(|key| page.next(key)).unwrap_or_default();
+            Ok(ListShipmentsResponse { shipments, next_page_token })
         })
         .await
     }
@@ -222,8 +159,9 @@ impl ShipmentService for Shipments {
                 promises::save(&tx, &shipment, &revision).await?;
                 let facts = [Fact::PromiseRevised(Box::new(revision))];
                 outgoing::tell(&tx, &shipment, &facts, false, tx.call().traceparent.as_ref());
-                let ShipmentReply(shipment) = whole(&*tx, id).await?;
-                Ok(RevisePromiseResponse { shipment: Some(shipment) }.encode_to_vec())
+                let (shipment, revised) = shipments::get(&*tx, id).await?;
+                let shipment = Some(wire::shipment(&shipment, &revised));
+                Ok(RevisePromiseResponse { shipment }.encode_to_vec())
             });
             reply(&written.await?)
         })

@@ -7,19 +7,17 @@ use std::time::Duration;
 use guanxi_contracts::Message as _;
 use guanxi_contracts::logistics::v1::*;
 use guanxi_contracts::server::logistics_v1::tracking_service_server::TrackingService;
-use guanxi_kernel::name::{PackageId, ShipmentId};
+use guanxi_kernel::name::PackageId;
 use guanxi_kernel::{Call, OrganizationId, PageRequest, Refused, Uuid};
 use guanxi_rpc::{Answers, Watching, answer, answer_each, convert, open, watch, write};
-use guanxi_store::{Database, GroupCommit, Session, StoreError};
-use sea_orm::{ColumnTrait, QueryFilter};
+use guanxi_store::{Database, GroupCommit, Session};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::watch::{Watched, Watcher};
 use super::{element, reply, wire};
 use crate::domain::{EventKey, EventName, PackageReference, SourceId, View};
-use crate::store::entities::packages;
 use crate::store::intake::{self, Answer, Intake, Intakes, Taken, Target, What};
-use crate::store::{numbers, quarantine, tracks};
+use crate::store::{packages, quarantine, tracks};
 
 /// Serves tracking.
 #[derive(Debug, Clone)]
@@ -58,27 +56,6 @@ impl Tracks {
             Ok(taken) => Ok(element::taken(index, id, taken)),
             Err(refused) => element::rejected(index, id, refused),
         }
-    }
-
-    /// A package that the caller may read, and its shipment.
-    async fn package(
-        &self,
-        session: &impl Session,
-        reference: &PackageReference,
-    ) -> Result<(PackageId, ShipmentId), Refused> {
-        let not_found = || Refused::not_found("package", reference);
-        let id = match reference {
-            PackageReference::Package(id) => *id,
-            PackageReference::Number(number) => {
-                let holders = numbers::holders(session.connection(), &[number.uuid()]).await?;
-                let holders = holders.get(&number.uuid()).map_or(&[][..], Vec::as_slice);
-                let holder = numbers::at(holders, None, |holder| session.may_read(holder.organization.slug()));
-                holder.ok_or_else(not_found)?.package
-            }
-        };
-        let query = session.find::<packages::Entity>().filter(packages::Column::RootId.eq(id.uuid()));
-        let row = query.one(session.connection()).await.map_err(StoreError::from)?.ok_or_else(not_found)?;
-        Ok((id, row.shipment_id.into()))
     }
 }
 
@@ -163,11 +140,11 @@ impl TrackingService for Tracks {
                 convert::instant(message.known_at.as_ref(), "known_at"),
             ))?;
             let reader = self.db.reader(&call);
-            let (package, shipment) = self.package(&reader, &reference).await?;
-            let mut tracks = tracks::load(reader.connection(), &[package.uuid()]).await?;
-            let track = tracks.remove(&package.uuid()).unwrap_or_default();
+            let package = packages::get(&reader, &reference).await?;
+            let mut tracks = tracks::load(reader.connection(), &[package.id.uuid()]).await?;
+            let track = tracks.remove(&package.id.uuid()).unwrap_or_default();
             let standing = track.view(View { as_of, known_at });
-            Ok(GetTrackingResponse { tracking: Some(wire::tracking(package, shipment, &standing)) })
+            Ok(GetTrackingResponse { tracking: Some(wire::tracking(package.id, package.shipment, &standing)) })
         })
         .await
     }
@@ -184,8 +161,8 @@ impl TrackingService for Tracks {
                 PageRequest::parse(message.page_size, &message.page_token, &asked),
             ))?;
             let reader = self.db.reader(&call);
-            let (package, _) = self.package(&reader, &PackageReference::Package(id)).await?;
-            let (history, next) = tracks::history(reader.connection(), package.uuid(), &page).await?;
+            let package = packages::get(&reader, &PackageReference::Package(id)).await?;
+            let (history, next) = tracks::history(reader.connection(), package.id.uuid(), &page).await?;
             let events = history.into_iter().map(|(row, item)| wire::event(row, &item)).collect();
             let next_page_token = next.map(|key| page.next(key)).unwrap_or_default();
             Ok(ListTrackingEventsResponse { events, next_page_token })
@@ -245,11 +222,8 @@ impl TrackingService for Tracks {
             // Anybody may ask, and sees the status alone, so that the rows are read on the service's own behalf.
             let call = Call::internal("lookup");
             let reader = self.db.reader(&call);
-            let (package, _) = self.package(&reader, &reference).await?;
-            let query = reader.find::<packages::Entity>().filter(packages::Column::RootId.eq(package.uuid()));
-            let row = query.one(reader.connection()).await.map_err(StoreError::from)?;
-            let row = row.ok_or_else(|| Refused::not_found("package", &reference))?;
-            Ok(LookupTrackingResponse { status: wire::status(crate::store::read(&row.status)?) })
+            let package = packages::get(&reader, &reference).await?;
+            Ok(LookupTrackingResponse { status: wire::status(package.status) })
         })
         .await
     }

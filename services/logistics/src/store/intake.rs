@@ -53,7 +53,7 @@ pub enum Answer {
     /// A report was taken.
     Taken(Taken),
     /// A retraction was taken. Where the package stands now; `None` while it is not known.
-    Retracted(Option<(PackageId, ShipmentId, Standing)>),
+    Retracted(Option<(PackageId, ShipmentId, Box<Standing>)>),
 }
 
 /// What became of a report.

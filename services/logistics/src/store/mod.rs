@@ -3,9 +3,11 @@
 pub mod entities;
 pub mod intake;
 pub mod invariants;
+pub mod listing;
 pub mod migrations;
 pub mod numbers;
 pub mod opening;
+pub mod packages;
 pub mod promises;
 pub mod quarantine;
 pub mod shipments;

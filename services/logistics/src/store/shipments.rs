@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use guanxi_kernel::name::{CustomerId, PackageId, ShipmentId};
-use guanxi_kernel::{OrganizationId, Uuid};
+use guanxi_kernel::{OrganizationId, Refused, Uuid};
 use guanxi_store::time::from_column;
-use guanxi_store::{Cell, Column, Result, Rows, StoreError, Table, Tx};
+use guanxi_store::{Cell, Column, Result, Rows, Session, StoreError, Table, Tx};
 use sea_orm::ConnectionTrait;
 
 use super::entities::{packages, shipment_changes, shipments};
 use super::{numbers, promises, read, rows_of};
-use crate::domain::{Change, Package, Promised, Shipment, Standing, Status};
+use crate::domain::{Change, Package, Promised, Revision, Shipment, Standing, Status};
 
 /// The shipments with these identifiers that exist.
 ///
@@ -28,6 +28,19 @@ pub async fn load(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<BTr
 pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<BTreeMap<ShipmentId, Shipment>> {
     let suffix = format!(" ORDER BY root_id{}", guanxi_store::dialect::for_update(tx.backend()));
     read_all(tx.conn(), ids, &suffix).await
+}
+
+/// A shipment that the caller may read, with the changes of its promise.
+///
+/// # Errors
+/// NOT_FOUND where there is none; the database's errors.
+pub async fn get(session: &impl Session, id: ShipmentId) -> Result<(Shipment, Vec<Revision>)> {
+    let found = load(session.connection(), &[id.uuid()]).await?.remove(&id);
+    let shipment = found
+        .filter(|shipment| session.may_read(shipment.organization.slug()))
+        .ok_or_else(|| Refused::not_found("shipment", id))?;
+    let revisions = promises::revisions(session.connection(), &[id.uuid()]).await?.remove(&id);
+    Ok((shipment, revisions.unwrap_or_default()))
 }
 
 async fn read_all(

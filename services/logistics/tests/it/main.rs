@@ -5,6 +5,7 @@
 mod bad_input;
 mod flow;
 mod ingest;
+mod olist;
 mod shipments;
 mod support;
 mod tracking;

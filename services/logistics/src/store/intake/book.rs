@@ -155,7 +155,7 @@ impl Book {
             });
             self.touch(place, false, call);
         }
-        let standing = self.tracks[&place.root].standing().clone();
+        let standing = Box::new(self.tracks[&place.root].standing().clone());
         Ok(Answer::Retracted(place.known.map(|(package, shipment)| (package, shipment, standing))))
     }
 

@@ -13,7 +13,7 @@ pub enum Combination {
 
 /// Makes each test function a test for each [`Combination`]: `name::embedded`, `name::postgres`, `name::remote`.
 ///
-/// ```ignore
+/// ```text
 /// guanxi_testkit::matrix! {
 ///     Setup::of(&[guanxi_loyalty::SERVICE]).told_by(&["customer", "logistics"]);
 ///

@@ -1,0 +1,16 @@
+//! Loyalty as its clients and the other services see it, over every combination of database, bus and transport.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod balances;
+mod concurrency;
+mod earning;
+mod flow;
+mod holds;
+mod members;
+mod olist;
+mod programs;
+mod returns;
+mod spending;
+mod strangers;
+mod support;
+mod verify;

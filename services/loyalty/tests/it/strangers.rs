@@ -1,0 +1,86 @@
+//! Whose data: to a stranger, another organisation's programs, members and points do not exist.
+
+use guanxi_client::request_id;
+use guanxi_contracts::loyalty::v1::*;
+
+use crate::holds::holding;
+use crate::support::*;
+
+guanxi_testkit::matrix! {
+    setup();
+
+    async fn a_stranger_finds_nothing(env: &Env) {
+        let member = member(env, program()).await;
+        earn(&env.client(), &member, "1", 10).await;
+        let held = env.client().loyalty().points().place_hold(holding(&member, 1)).await.unwrap().into_inner();
+        let hold = held.hold.unwrap().name;
+        let strange = env.client_as("stranger", &["loyalty.*", "admin.read"], &["hk:rw"]);
+        let (mut programs, mut members, mut points) =
+            (strange.loyalty().programs(), strange.loyalty().members(), strange.loyalty().points());
+        let name = "programs/test".to_owned();
+        assert_eq!(reason(programs.get_program(GetProgramRequest { name: name.clone() }).await), "NOT_FOUND");
+        let listed = programs.list_programs(ListProgramsRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.programs, []);
+        let update = UpdateProgramRequest {
+            request_id: request_id(),
+            program: Some(Program { name: name.clone(), ..program() }),
+            update_mask: None,
+        };
+        assert_eq!(reason(programs.update_program(update).await), "NOT_FOUND");
+        let make = |organization: &str| CreateProgramRequest {
+            request_id: request_id(),
+            program_id: "mine".into(),
+            program: Some(Program { organization: organization.into(), ..program() }),
+        };
+        assert_eq!(reason(programs.create_program(make("organizations/default")).await), "NOT_FOUND");
+        let enrol = EnrollMemberRequest {
+            request_id: request_id(),
+            program: name.clone(),
+            customer: customer(9).to_string(),
+            enroll_time: None,
+        };
+        assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
+        assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
+        let listed = members.list_members(ListMembersRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.members, []);
+        let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])) };
+        assert_eq!(reason(points.estimate_earning(estimate).await), "NOT_FOUND");
+        assert_eq!(reason(points.earn_points(earning(&member, "2", vec![line(1, 100)])).await), "NOT_FOUND");
+        assert_eq!(reason(points.spend_points(spending(&member, 1)).await), "NOT_FOUND");
+        assert_eq!(reason(points.place_hold(holding(&member, 1)).await), "NOT_FOUND");
+        let capture = CaptureHoldRequest { request_id: request_id(), name: hold.clone(), points: None };
+        assert_eq!(reason(points.capture_hold(capture).await), "NOT_FOUND");
+        let void = VoidHoldRequest { request_id: request_id(), name: hold };
+        assert_eq!(reason(points.void_hold(void).await), "NOT_FOUND");
+        assert_eq!(reason(points.return_order(return_all(&member, "1")).await), "NOT_FOUND");
+        let request = GetBalanceRequest { member: member.clone(), as_of: None, known_at: None };
+        assert_eq!(reason(points.get_balance(request).await), "NOT_FOUND");
+        let request = ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() };
+        assert_eq!(reason(points.list_entries(request).await), "NOT_FOUND");
+        let request = ListExpiringRequest { member: member.clone(), until: None };
+        assert_eq!(reason(points.list_expiring(request).await), "NOT_FOUND");
+        assert_eq!(figures(&strange).await.values().copied().collect::<Vec<_>>(), [0; 5]);
+        assert_eq!(balance(&env.client(), &member).await.balance, 10);
+    }
+
+    async fn a_reader_may_read_but_not_write(env: &Env) {
+        let member = member(env, program()).await;
+        let reader = env.client_as("reader", &["loyalty.*"], &["default:r"]);
+        assert_eq!(balance(&reader, &member).await.balance, 0);
+        let mut points = reader.loyalty().points();
+        let refused = points.earn_points(earning(&member, "1", vec![line(1, 100)])).await;
+        assert_eq!(reason(refused), "ORGANIZATION_READ_ONLY");
+        let narrow = env.client_as("narrow", &["loyalty.points.read"], &["*"]);
+        let refused = narrow.loyalty().points().spend_points(spending(&member, 1)).await;
+        assert_eq!(reason(refused), "SCOPE_MISSING");
+    }
+
+    async fn a_new_program_belongs_to_its_makers_organisation(env: &Env) {
+        let maker = env.client_as("maker", &["loyalty.*"], &["hk:rw"]);
+        let made = create(&maker, "hk", program()).await;
+        assert_eq!(made.organization, "organizations/hk");
+        env.tell("customer", [recorded("1", customer(1), &["a"])]).await;
+        env.settle().await;
+        assert_eq!(figures(&env.client()).await["members"], 0, "an order of another organisation enrols nobody");
+    }
+}

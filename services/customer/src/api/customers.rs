@@ -14,10 +14,8 @@ use guanxi_contracts::server::customer_v1::customer_service_server::CustomerServ
 use guanxi_kernel::name::CustomerId;
 use guanxi_kernel::{Call, FieldMask, PageRequest, Refuse, Refused, Timestamp, Uuid, Write};
 use guanxi_rpc::{Peers, answer, convert, open, write};
-use guanxi_store::filter::{Field, Holds, Ordering, condition};
 use guanxi_store::{Database, Session, StoreError, Tx};
 use prost::Message;
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use tonic::{Request, Response, Status};
 
 use super::wire;
@@ -25,25 +23,8 @@ use crate::domain::customer::{CHANGEABLE, Customer, CustomerError, first_record}
 use crate::domain::ingest::{Known, Policy, readings};
 use crate::domain::phone::Region;
 use crate::events::outgoing;
-use crate::store::entities::customers::{Column, Entity};
+use crate::store::pages::Asked;
 use crate::store::{customers, identity, organizations};
-
-const STATES: &[(&str, &str)] = &[("ACTIVE", "ACTIVE"), ("DELETED", "DELETED")];
-const FILTERS: &[Field<Column>] = &[
-    Field::new("state", Column::State, Holds::OneOf(STATES)),
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-    Field::new("update_time", Column::UpdateTime, Holds::Time),
-    Field::new("family_name", Column::FamilyName, Holds::Text),
-    Field::new("address.locality", Column::Locality, Holds::Text),
-    Field::new("birth_date", Column::BirthDate, Holds::Text),
-];
-const ORDERS: &[Field<Column>] = &[
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-    Field::new("update_time", Column::UpdateTime, Holds::Time),
-    Field::new("display_name", Column::ShownName, Holds::Text),
-];
-const KEY: Field<Column> =
-    Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<CustomerId>().ok()?.uuid())));
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -181,42 +162,16 @@ impl Customers {
 
     async fn list(&self, call: &Call, message: ListCustomersRequest) -> Result<ListCustomersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "create_time" } else { &message.order_by };
-        let (organization, filter, ordering) = convert::all((
-            convert::organization(&message.organization, "organization"),
-            condition(&message.filter, FILTERS),
-            Ordering::parse(order_by, ORDERS, KEY),
-        ))?;
+        let organization = convert::organization(&message.organization, "organization")?;
         let deleted = if message.show_deleted { "deleted too" } else { "" };
         let asked = ["ListCustomers", &message.organization, &message.filter, order_by, deleted];
         let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;
+        let asked = Asked { filter: &message.filter, order_by, page: &page };
         let reader = self.db.reader(call);
-        let mut query = reader.find::<Entity>().filter(filter).limit(u64::from(page.size) + 1);
-        if !message.show_deleted {
-            query = query.filter(Column::State.eq("ACTIVE"));
-        }
-        if let Some(organization) = organization {
-            query = query.filter(Column::Organization.eq(organization.slug()));
-        }
-        if let Some(after) = &page.after {
-            query = query.filter(ordering.after(after)?);
-        }
-        let rows = ordering.apply(query).all(reader.connection()).await.map_err(StoreError::from)?;
-        let more = rows.len() > page.size as usize;
-        let shown = rows.into_iter().take(page.size as usize).map(customers::value);
-        let shown: Vec<Customer> = shown.collect::<Result<_, StoreError>>()?;
-        let next = shown.last().filter(|_| more).map(|customer| {
-            let key = ordering.fields().map(|field| match field {
-                "create_time" => customer.create_time.to_string(),
-                "update_time" => customer.update_time.to_string(),
-                "display_name" => customer.profile.name.shown(),
-                _ => customer.id.to_string(),
-            });
-            page.next(key.collect())
-        });
-        Ok(ListCustomersResponse {
-            customers: shown.iter().map(|customer| wire::customer(customer, &[])).collect(),
-            next_page_token: next.unwrap_or_default(),
-        })
+        let (found, next_page_token) =
+            customers::list(&reader, organization.as_ref(), message.show_deleted, asked).await?;
+        let customers = found.iter().map(|customer| wire::customer(customer, &[])).collect();
+        Ok(ListCustomersResponse { customers, next_page_token })
     }
 
     async fn lookup(&self, call: &Call, message: LookupCustomerRequest) -> Result<LookupCustomerResponse, Refused> {

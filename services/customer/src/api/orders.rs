@@ -11,10 +11,8 @@ use guanxi_contracts::server::customer_v1::order_service_server::OrderService;
 use guanxi_kernel::name::CustomerId;
 use guanxi_kernel::{Call, OrderName, PageRequest, Refused};
 use guanxi_rpc::{Answers, answer, answer_each, check, convert, open};
-use guanxi_store::filter::{Field, Holds, Ordering, condition};
-use guanxi_store::{Database, GroupCommit, Session};
+use guanxi_store::{Database, GroupCommit};
 use prost::Message;
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::recording::{Record, Recording};
@@ -22,26 +20,11 @@ use super::{order_wire, wire};
 use crate::domain::identifier::Reader;
 use crate::domain::ingest::Policy;
 use crate::domain::recording::{Placed, Placer};
-use crate::store::entities::orders::{Column, Entity, Model};
-use crate::store::{customers, order_sets, orders};
+use crate::store::pages::Asked;
+use crate::store::{customers, orders};
 
 /// How many orders of one stream are worked on at once: what group commit can group.
 const AT_ONCE: usize = 256;
-
-const STATES: &[(&str, &str)] = &[("PLACED", "PLACED"), ("CANCELLED", "CANCELLED"), ("RETURNED", "RETURNED")];
-const FILTERS: &[Field<Column>] = &[
-    Field::new("source", Column::Source, Holds::Text),
-    Field::new("store", Column::Store, Holds::Text),
-    Field::new("order_time", Column::OrderTime, Holds::Time),
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-    Field::new("state", Column::State, Holds::OneOf(STATES)),
-];
-const ORDERS: &[Field<Column>] = &[
-    Field::new("order_time", Column::OrderTime, Holds::Time),
-    Field::new("create_time", Column::CreateTime, Holds::Time),
-];
-const KEY: Field<Column> =
-    Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<OrderName>().ok()?.uuid())));
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -91,39 +74,19 @@ impl Orders {
 
     async fn list(&self, call: &Call, message: ListOrdersRequest) -> Result<ListOrdersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "order_time desc" } else { &message.order_by };
-        let (customer, organization, filter, ordering) = convert::all((
+        let (customer, organization) = convert::all((
             convert::optional_name::<CustomerId>(&message.customer, "customer"),
             convert::organization(&message.organization, "organization"),
-            condition(&message.filter, FILTERS),
-            Ordering::parse(order_by, ORDERS, KEY),
         ))?;
         let asked = ["ListOrders", &message.customer, &message.organization, &message.filter, order_by];
         let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;
+        let asked = Asked { filter: &message.filter, order_by, page: &page };
         let reader = self.db.reader(call);
-        let mut query = reader.find::<Entity>().filter(filter).limit(u64::from(page.size) + 1);
         if let Some(customer) = customer {
             customers::get(&reader, customer).await?;
-            query = query.filter(Column::CustomerId.eq(customer.uuid()));
         }
-        if let Some(organization) = organization {
-            query = query.filter(Column::Organization.eq(organization.slug()));
-        }
-        if let Some(after) = &page.after {
-            query = query.filter(ordering.after(after)?);
-        }
-        let rows = ordering.apply(query).all(reader.connection()).await.map_err(guanxi_store::StoreError::from)?;
-        let more = rows.len() > page.size as usize;
-        let rows: Vec<Model> = rows.into_iter().take(page.size as usize).collect();
-        let found = order_sets::with_facts(reader.connection(), rows).await?;
-        let next = found.last().filter(|_| more).map(|order| {
-            let key = ordering.fields().map(|field| match field {
-                "order_time" => order.facts.terms.order_time.to_string(),
-                "create_time" => order.create_time.to_string(),
-                _ => order.facts.name.to_string(),
-            });
-            page.next(key.collect())
-        });
-        Ok(ListOrdersResponse { orders: found.iter().map(whole).collect(), next_page_token: next.unwrap_or_default() })
+        let (found, next_page_token) = orders::list(&reader, customer, organization.as_ref(), asked).await?;
+        Ok(ListOrdersResponse { orders: found.iter().map(whole).collect(), next_page_token })
     }
 }
 

@@ -107,14 +107,18 @@ pub fn edge(edge: &Edge, of: &Identifier) -> pb::IdentityEdge {
 /// INVALID_ARGUMENT with every field that is wrong, under `customer.`.
 pub fn profile(message: &pb::Customer) -> Result<Profile, Refused> {
     let address = message.address.clone().unwrap_or_default();
-    texts(profile_texts("customer", [&message.display_name, &message.given_name, &message.family_name], &address))?;
+    let names = [&message.display_name, &message.given_name, &message.family_name];
+    let (birth_date, ()) = convert::all((
+        birth_date(&message.birth_date, "customer.birth_date"),
+        texts(profile_texts("customer", names, &address)),
+    ))?;
     Ok(Profile {
         name: PersonName {
             display: message.display_name.clone(),
             given: message.given_name.clone(),
             family: message.family_name.clone(),
         },
-        birth_date: BirthDate(birth_date(&message.birth_date, "customer.birth_date")?),
+        birth_date: BirthDate(birth_date),
         address: postal_address(address),
         language: message.language_code.clone(),
     })

@@ -187,9 +187,7 @@ impl Reader {
         let keys: Vec<_> = dummies
             .map(|(kind, value)| (kind, value, Region::CN))
             .chain(denied.into_iter().map(|(kind, value)| (kind, value, region)))
-            .filter_map(|(kind, value, region)| {
-                reader.normalise(kind, &value, region).map(|(value, _)| (kind, value))
-            })
+            .filter_map(|(kind, value, region)| reader.normalise(kind, &value, region).map(|(value, _)| (kind, value)))
             .collect();
         reader.denied.extend(keys);
         reader

@@ -1,11 +1,13 @@
 //! Customers: rows to values and back, by id and in pages.
 
 use guanxi_kernel::name::CustomerId;
-use guanxi_kernel::{Refused, Timestamp, Uuid};
+use guanxi_kernel::{OrganizationId, Refused, Timestamp, Uuid};
+use guanxi_store::filter::{Field, Holds};
 use guanxi_store::{Cell, Column, Result, Rows, Session, StoreError, Table, Tx, time};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entities::{customers, source_records};
+use super::pages::{Asked, List};
 use super::{Lock, by_roots, organization};
 use crate::domain::customer::Customer;
 use crate::domain::ingest::Version;
@@ -47,6 +49,58 @@ const RECORDS: Table = Table::new(
         Column::time("create_time"),
     ],
 );
+
+const STATES: &[(&str, &str)] = &[("ACTIVE", "ACTIVE"), ("DELETED", "DELETED")];
+const LIST: List<customers::Column> = List {
+    filters: &[
+        Field::new("state", customers::Column::State, Holds::OneOf(STATES)),
+        Field::new("create_time", customers::Column::CreateTime, Holds::Time),
+        Field::new("update_time", customers::Column::UpdateTime, Holds::Time),
+        Field::new("family_name", customers::Column::FamilyName, Holds::Text),
+        Field::new("address.locality", customers::Column::Locality, Holds::Text),
+        Field::new("birth_date", customers::Column::BirthDate, Holds::Text),
+    ],
+    orders: &[
+        Field::new("create_time", customers::Column::CreateTime, Holds::Time),
+        Field::new("update_time", customers::Column::UpdateTime, Holds::Time),
+        Field::new("display_name", customers::Column::ShownName, Holds::Text),
+    ],
+    key: Field::new(
+        "name",
+        customers::Column::RootId,
+        Holds::Name(|name| Some(name.parse::<CustomerId>().ok()?.uuid())),
+    ),
+};
+
+/// A page of the customers that the caller may read, of one organisation where it is named, and the token of the next.
+///
+/// # Errors
+/// INVALID_ARGUMENT with all that is wrong with what is asked; the database's.
+pub async fn list(
+    session: &impl Session,
+    organization: Option<&OrganizationId>,
+    show_deleted: bool,
+    asked: Asked<'_>,
+) -> Result<(Vec<Customer>, String)> {
+    use customers::Column;
+    let mut query = session.find::<customers::Entity>();
+    if !show_deleted {
+        query = query.filter(Column::State.eq("ACTIVE"));
+    }
+    if let Some(organization) = organization {
+        query = query.filter(Column::Organization.eq(organization.slug()));
+    }
+    let mut page = LIST.read(session, query, asked).await?;
+    let rows = std::mem::take(&mut page.rows).into_iter();
+    let found: Vec<Customer> = rows.map(value).collect::<Result<_>>()?;
+    let next = page.next(asked, found.last(), |customer, field| match field {
+        "create_time" => customer.create_time.to_string(),
+        "update_time" => customer.update_time.to_string(),
+        "display_name" => customer.profile.name.shown(),
+        _ => customer.id.to_string(),
+    });
+    Ok((found, next))
+}
 
 /// A customer that the caller may read.
 ///
@@ -196,7 +250,7 @@ pub fn value(row: customers::Model) -> Result<Customer> {
 ///
 /// # Errors
 /// The database's.
-pub async fn organizations_of(tx: &Tx, ids: &[Uuid]) -> Result<Vec<(CustomerId, guanxi_kernel::OrganizationId)>> {
+pub async fn organizations_of(tx: &Tx, ids: &[Uuid]) -> Result<Vec<(CustomerId, OrganizationId)>> {
     let rows: Vec<customers::Model> = by_roots(tx.conn(), "customers", ids, Lock::None).await?;
     rows.iter().map(|row| Ok((CustomerId(row.root_id), organization(&row.organization)?))).collect()
 }

@@ -10,6 +10,7 @@ mod migrations;
 pub mod order_sets;
 pub mod orders;
 pub mod organizations;
+pub mod pages;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

@@ -1,14 +1,59 @@
 //! Orders one by one, in pages, and what a customer's come to.
 
 use guanxi_kernel::name::CustomerId;
-use guanxi_kernel::{Currency, Money, OrderName, Refused, Timestamp};
+use guanxi_kernel::{Currency, Money, OrderName, OrganizationId, Refused, Timestamp};
+use guanxi_store::filter::{Field, Holds};
 use guanxi_store::{Result, Session, StoreError, time};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::orders::{self, Column};
+use super::pages::{Asked, List};
 use super::{order_sets, parsed};
 use crate::domain::order::{Order, State};
+
+const STATES: &[(&str, &str)] = &[("PLACED", "PLACED"), ("CANCELLED", "CANCELLED"), ("RETURNED", "RETURNED")];
+const ORDER_TIME: Field<Column> = Field::new("order_time", Column::OrderTime, Holds::Time);
+const CREATE_TIME: Field<Column> = Field::new("create_time", Column::CreateTime, Holds::Time);
+const LIST: List<Column> = List {
+    filters: &[
+        Field::new("source", Column::Source, Holds::Text),
+        Field::new("store", Column::Store, Holds::Text),
+        ORDER_TIME,
+        CREATE_TIME,
+        Field::new("state", Column::State, Holds::OneOf(STATES)),
+    ],
+    orders: &[ORDER_TIME, CREATE_TIME],
+    key: Field::new("name", Column::RootId, Holds::Name(|name| Some(name.parse::<OrderName>().ok()?.uuid()))),
+};
+
+/// A page of the orders that the caller may read, of one customer or organisation where it is named, and the token of
+/// the next.
+///
+/// # Errors
+/// INVALID_ARGUMENT with all that is wrong with what is asked; the database's.
+pub async fn list(
+    session: &impl Session,
+    customer: Option<CustomerId>,
+    organization: Option<&OrganizationId>,
+    asked: Asked<'_>,
+) -> Result<(Vec<Order>, String)> {
+    let mut query = session.find::<orders::Entity>();
+    if let Some(customer) = customer {
+        query = query.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    if let Some(organization) = organization {
+        query = query.filter(Column::Organization.eq(organization.slug()));
+    }
+    let mut page = LIST.read(session, query, asked).await?;
+    let found = order_sets::with_facts(session.connection(), std::mem::take(&mut page.rows)).await?;
+    let next = page.next(asked, found.last(), |order, field| match field {
+        "order_time" => order.facts.terms.order_time.to_string(),
+        "create_time" => order.create_time.to_string(),
+        _ => order.facts.name.to_string(),
+    });
+    Ok((found, next))
+}
 
 /// An order that the caller may read.
 ///

@@ -158,7 +158,7 @@ matrix! {
     async fn a_customer_of_another_organisation_has_no_edges_for_a_stranger(env: &Env) {
         let client = env.client();
         let made = ingest_one(&client, record("pos", "1", "2024-01-01", "王小明", &[])).await;
-        let stranger = env.client_as("stranger", &["customer.*"], &["hk:rw"]);
+        let stranger = env.client_as("stranger", &["customer.*", "admin.read"], &["hk:rw"]);
         let request = ListIdentityEdgesRequest { customer: made.customer, ..ListIdentityEdgesRequest::default() };
         let answer = stranger.customer().identities().list_identity_edges(request).await.map_err(Error::from);
         assert_eq!(reason(answer), "NOT_FOUND");

@@ -16,7 +16,9 @@ fn rows(folder: &Path, file: &str) -> Vec<BTreeMap<String, String>> {
     let text = std::fs::read_to_string(folder.join(file)).expect("a file");
     let mut lines = text.lines();
     let header: Vec<String> = lines.next().expect("a header").split(',').map(str::to_owned).collect();
-    lines.map(|line| header.iter().cloned().zip(line.split(',').map(|cell| cell.trim_matches('"').to_owned())).collect()).collect()
+    lines
+        .map(|line| header.iter().cloned().zip(line.split(',').map(|cell| cell.trim_matches('"').to_owned())).collect())
+        .collect()
 }
 
 /// Minor units of a decimal number with at most two digits behind the point.

@@ -98,7 +98,7 @@ matrix! {
         let client = env.client();
         make_organization(&client, "hk", "Asia/Hong_Kong", "HKD").await;
         make_organization(&client, "jp", "Asia/Tokyo", "JPY").await;
-        let stranger = env.client_as("stranger", &["customer.*"], &["hk:rw"]);
+        let stranger = env.client_as("stranger", &["customer.*", "admin.read"], &["hk:rw"]);
         let mut organizations = stranger.customer().organizations();
         let list = organizations.list_organizations(ListOrganizationsRequest::default()).await.expect("lists");
         let names: Vec<_> = list.into_inner().organizations.into_iter().map(|organization| organization.name).collect();

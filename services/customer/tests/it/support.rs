@@ -46,10 +46,9 @@ pub fn external(source: &str, id: &str) -> Identifier {
 
 /// A record of `source` about `name`, with identifiers that hold from the event on.
 pub fn record(source: &str, id: &str, day: &str, name: &str, identifiers: &[Identifier]) -> SourceRecord {
-    let claimed = identifiers.iter().map(|identifier| SourceIdentifier {
-        identifier: Some(identifier.clone()),
-        ..SourceIdentifier::default()
-    });
+    let claimed = identifiers
+        .iter()
+        .map(|identifier| SourceIdentifier { identifier: Some(identifier.clone()), ..SourceIdentifier::default() });
     SourceRecord {
         source: source.into(),
         external_id: id.into(),
@@ -120,11 +119,8 @@ pub async fn place_one(client: &Client, order: RecordOrdersRequest) -> RecordOrd
 }
 
 pub async fn create(client: &Client, customer: Customer, identifiers: &[Identifier]) -> Result<Customer, Error> {
-    let request = CreateCustomerRequest {
-        customer: Some(customer),
-        identifiers: identifiers.to_vec(),
-        request_id: request_id(),
-    };
+    let request =
+        CreateCustomerRequest { customer: Some(customer), identifiers: identifiers.to_vec(), request_id: request_id() };
     let answer = client.customer().customers().create_customer(request).await;
     Ok(answer.map_err(Error::from)?.into_inner().customer.expect("a customer"))
 }

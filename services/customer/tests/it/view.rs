@@ -32,7 +32,7 @@ matrix! {
         assert!(seen.missing.iter().all(|part| !part.code.is_empty() && !part.message.is_empty()), "{:?}", seen.missing);
         let unknown = format!("customers/{}", guanxi_kernel::new_id());
         assert_eq!(reason(view(client, unknown).await), "NOT_FOUND");
-        let stranger = env.client_as("stranger", &["customer.*"], &["hk:rw"]);
+        let stranger = env.client_as("stranger", &["customer.*", "admin.read"], &["hk:rw"]);
         assert_eq!(reason(view(stranger, made.customer).await), "NOT_FOUND");
     }
 }

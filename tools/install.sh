@@ -18,7 +18,8 @@ as_root() {
 may_apt() { has apt-get && as_root true 2>/dev/null; }
 apt() {
   say "installing $* (Debian)"
-  as_root apt-get update -qq || say "apt-get update failed; going on with the lists that are there"
+  [ -n "${updated:-}" ] || as_root apt-get update -qq || say "apt-get update failed; going on with the lists that are there"
+  updated=yes
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 wheel() {

@@ -228,7 +228,7 @@ impl Terms {
         if zone.is_err() {
             violate(
                 "time_zone".into(),
-                "TIME_ZONE_UNKNOWN",
+                "ZONE_UNKNOWN",
                 format!("{:?} is not an IANA zone, such as Asia/Shanghai", self.time_zone),
             );
         }
@@ -385,7 +385,7 @@ pub(crate) mod tests {
         let rules: Vec<_> = wrong.check().expect_err("wrong").0.into_iter().map(|v| v.rule).collect();
         assert_eq!(
             rules,
-            ["TIME_ZONE_UNKNOWN", "RULE_ID_REPEATED", "CATEGORY_CONTRADICTS", "MULTIPLIERS_TOO_MANY", "DATE_NEVER"]
+            ["ZONE_UNKNOWN", "RULE_ID_REPEATED", "CATEGORY_CONTRADICTS", "MULTIPLIERS_TOO_MANY", "DATE_NEVER"]
         );
     }
 

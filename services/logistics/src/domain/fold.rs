@@ -56,7 +56,10 @@ pub struct Standing {
     pub events: u32,
     /// How many of them contradict what is known.
     pub anomalous: u32,
-    reached: [Option<Timestamp>; MILESTONES.len()],
+    /// When the last of them happened: what is new and happened later is one more step.
+    pub last_time: Option<Timestamp>,
+    /// When each milestone was first reported, in the order of [`MILESTONES`].
+    pub reached: [Option<Timestamp>; MILESTONES.len()],
 }
 
 impl Standing {
@@ -69,18 +72,6 @@ impl Standing {
         standing
     }
 
-    /// A standing as it was recorded beside its package, without the milestones and flags that only its events tell.
-    pub fn recorded(
-        status: Status,
-        sub_status: Option<SubStatus>,
-        status_time: Option<Timestamp>,
-        delivered_time: Option<Timestamp>,
-        challenged: bool,
-        events: u32,
-    ) -> Self {
-        Self { status, sub_status, status_time, delivered_time, challenged, events, ..Self::default() }
-    }
-
     /// Whether somebody who watches the package sees the same.
     pub fn shows_the_same(&self, other: &Self) -> bool {
         let seen = |s: &Self| (s.status, s.sub_status, s.status_time, s.delivered_time, s.challenged);
@@ -90,6 +81,7 @@ impl Standing {
     /// Takes one more event, which comes after all that were taken.
     pub fn step(&mut self, event: &Event) -> Effect {
         self.events += 1;
+        self.last_time = Some(event.effective_time);
         if let Some(at) = MILESTONES.iter().position(|&milestone| milestone == event.status) {
             self.reached[at].get_or_insert(event.effective_time);
         }

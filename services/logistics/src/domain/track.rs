@@ -7,7 +7,7 @@ use std::sync::Arc;
 use guanxi_kernel::Uuid;
 use jiff::Timestamp;
 
-use super::event::{Event, EventKey, Place};
+use super::event::{Digest, Event, EventKey, Place};
 use super::fold::{Effect, Standing};
 
 /// What became of an event that was received.
@@ -25,6 +25,8 @@ pub enum Outcome {
 
 #[derive(Debug, Clone, Default)]
 struct Known {
+    /// Revisions that are stored, and were not read.
+    stored: Vec<Digest>,
     revisions: Vec<Event>,
     retracted: Option<Timestamp>,
 }
@@ -58,9 +60,11 @@ pub struct HistoryItem {
     pub anomalous: bool,
 }
 
-/// Everything that was reported of one package.
+/// Everything that was reported of one package, or what comes after a standing that is known.
 #[derive(Debug, Clone, Default)]
 pub struct Track {
+    /// Where the package stood before the events that are in `effective`.
+    base: Standing,
     known: HashMap<Arc<EventKey>, Known>,
     effective: BTreeMap<Place, Event>,
     standing: Standing,
@@ -85,6 +89,16 @@ impl Track {
         track
     }
 
+    /// A track that goes on from where its package stands, without what led there. It may only receive events that were
+    /// stored already (`stored`), and events of new keys that happened after all that count ([`Standing::last_time`]).
+    pub fn resume(base: Standing, stored: impl IntoIterator<Item = (Arc<EventKey>, Digest)>) -> Self {
+        let mut track = Self { standing: base.clone(), base, ..Self::default() };
+        for (key, digest) in stored {
+            track.known.entry(key).or_default().stored.push(digest);
+        }
+        track
+    }
+
     /// Where the package stands.
     pub fn standing(&self) -> &Standing {
         &self.standing
@@ -93,7 +107,8 @@ impl Track {
     /// Receives an event. All but a duplicate is to be stored.
     pub fn receive(&mut self, event: Event) -> Outcome {
         let known = self.known.entry(event.key.clone()).or_default();
-        if known.revisions.iter().any(|revision| revision.digest == event.digest) {
+        let stored = known.revisions.iter().map(|revision| revision.digest).chain(known.stored.iter().copied());
+        if stored.into_iter().any(|digest| digest == event.digest) {
             return Outcome::Duplicate;
         }
         let first = known.revisions.is_empty();
@@ -127,7 +142,7 @@ impl Track {
         known.retracted = Some(now);
         if let Some(place) = place {
             self.effective.remove(&place);
-            self.standing = Standing::fold(self.effective.values());
+            self.refold(None);
         }
         true
     }
@@ -181,11 +196,16 @@ impl Track {
             return effect;
         }
         self.effective.insert(place.clone(), event);
-        let mut standing = Standing::default();
+        self.refold(Some(&place))
+    }
+
+    /// Folds from the beginning, and says what the event in this place did.
+    fn refold(&mut self, place: Option<&Place>) -> Effect {
+        let mut standing = self.base.clone();
         let mut effect = Effect::Nothing;
         for (at, event) in &self.effective {
             let step = standing.step(event);
-            if *at == place {
+            if Some(at) == place {
                 effect = step;
             }
         }

@@ -122,6 +122,27 @@ proptest! {
     }
 
     #[test]
+    fn a_track_that_goes_on_from_where_it_stood_is_the_track_from_the_beginning(
+        before in proptest::collection::vec(any_input(), 0..16),
+        after in proptest::collection::vec((any_event(), 0_u8..40), 0..12),
+    ) {
+        let mut whole = Track::default();
+        before.into_iter().for_each(|input| apply(&mut whole, input));
+        let last = whole.standing().last_time.unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut resumed = Track::resume(whole.standing().clone(), []);
+        for (event, id) in after {
+            let later = event.effective_time.as_second() + 1;
+            let event = Event {
+                key: Arc::new(key(&format!("new {id}"))),
+                effective_time: last + jiff::SignedDuration::from_secs(later),
+                ..event
+            };
+            prop_assert_eq!(resumed.receive(event.clone()), whole.receive(event));
+            prop_assert_eq!(resumed.standing(), whole.standing());
+        }
+    }
+
+    #[test]
     fn a_track_seen_at_the_end_of_time_is_the_track(inputs in proptest::collection::vec(any_input(), 0..24)) {
         let mut track = Track::default();
         inputs.into_iter().for_each(|input| apply(&mut track, input));
@@ -240,6 +261,16 @@ fn an_answer_says_what_the_event_was_as_the_fold_stood_then() {
     assert_eq!(track.standing().anomalous, 1);
     track.retract(key("p"), at("2018-03-22T00:00:00Z"));
     assert_eq!((track.standing().status, track.standing().anomalous), (Status::InfoReceived, 0));
+}
+
+#[test]
+fn a_track_that_goes_on_knows_what_was_stored_before() {
+    let stored = event("p", "2018-03-21T10:00:00Z", Status::PickedUp);
+    let mut track = Track::default();
+    track.receive(stored.clone());
+    let mut resumed = Track::resume(track.standing().clone(), [(stored.key.clone(), stored.digest)]);
+    assert_eq!(resumed.receive(stored), Outcome::Duplicate);
+    assert_eq!(resumed.standing(), track.standing());
 }
 
 #[test]

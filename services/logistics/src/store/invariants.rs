@@ -72,11 +72,8 @@ async fn folds(tx: &Tx, held: &[Shipment]) -> Result<Faults> {
     for shipment in held {
         for package in &shipment.packages {
             let folded = folded.get(&package.id.uuid()).map(|track| track.standing().clone()).unwrap_or_default();
-            if !folded.shows_the_same(&package.standing) || folded.events != package.standing.events {
-                let (status, is) = (package.standing.status, folded.status);
-                let counted = (package.standing.events, folded.events);
-                let description =
-                    format!("stands at {status} of {} events; {} events fold to {is}", counted.0, counted.1);
+            if folded != package.standing {
+                let description = format!("stands at {:?}; its events fold to {folded:?}", package.standing);
                 faults.push((package.id.to_string(), description));
             }
         }

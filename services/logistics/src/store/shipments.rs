@@ -7,6 +7,7 @@ use guanxi_kernel::{OrganizationId, Refused, Uuid};
 use guanxi_store::time::from_column;
 use guanxi_store::{Cell, Column, Result, Rows, Session, StoreError, Table, Tx};
 use sea_orm::ConnectionTrait;
+use sea_orm::prelude::DateTimeUtc;
 
 use super::entities::{packages, shipment_changes, shipments};
 use super::{numbers, promises, read, rows_of};
@@ -116,14 +117,29 @@ fn shipment(row: shipments::Model, packages: Vec<Package>) -> Result<Shipment> {
 
 fn package(row: packages::Model) -> Result<Package> {
     let status: Status = read(&row.status)?;
-    let standing = Standing::recorded(
+    let count = |n: i64| u32::try_from(n).map_err(StoreError::row);
+    let instant = |at: Option<DateTimeUtc>| at.map(from_column);
+    let standing = Standing {
         status,
-        row.sub_status.and_then(|name| status.sub_status(&name)),
-        row.status_time.map(from_column),
-        row.delivered_time.map(from_column),
-        row.challenged,
-        u32::try_from(row.events).map_err(StoreError::row)?,
-    );
+        sub_status: row.sub_status.and_then(|name| status.sub_status(&name)),
+        status_time: instant(row.status_time),
+        delivered_time: instant(row.delivered_time),
+        challenged: row.challenged,
+        found: row.found,
+        moved_after_cancellation: row.moved_after_cancellation,
+        events: count(row.events)?,
+        anomalous: count(row.anomalous)?,
+        last_time: instant(row.last_time),
+        reached: [
+            row.created_time,
+            row.info_received_time,
+            row.picked_up_time,
+            row.in_transit_time,
+            row.out_for_delivery_time,
+            row.reported_delivered_time,
+        ]
+        .map(instant),
+    };
     let tracking = numbers::number(row.carrier.as_deref(), row.number.as_deref());
     Ok(Package { id: row.root_id.into(), tracking, standing })
 }
@@ -164,23 +180,32 @@ pub async fn insert(tx: &Tx, new: &[Shipment]) -> Result<()> {
             shipment.update_time.into(),
         ]);
         for (position, package) in (0_i64..).zip(&shipment.packages) {
-            let [status, sub_status, status_time, delivered_time, delivered_date, on_time, challenged, events] =
-                standing(shipment, package);
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = standing(shipment, package);
             contents.push([
-                package.id.uuid().into(),
                 shipment.organization.slug().into(),
                 shipment.id.uuid().into(),
                 position.into(),
                 package.tracking.as_ref().map(|tracking| tracking.carrier.clone()).into(),
                 package.tracking.as_ref().map(|tracking| tracking.number.clone()).into(),
-                status,
-                sub_status,
-                status_time,
-                delivered_time,
-                delivered_date,
-                on_time,
-                challenged,
-                events,
+                a,
+                b,
+                c,
+                d,
+                e,
+                f,
+                g,
+                h,
+                i,
+                j,
+                k,
+                l,
+                m,
+                n,
+                o,
+                p,
+                q,
+                r,
+                s,
             ]);
         }
     }
@@ -188,11 +213,13 @@ pub async fn insert(tx: &Tx, new: &[Shipment]) -> Result<()> {
     contents.insert(tx).await
 }
 
-/// Where a package stands, as its row holds it.
-fn standing(shipment: &Shipment, package: &Package) -> [Cell; 8] {
+/// Where a package stands, in the columns of [`packages::STANDING`].
+fn standing(shipment: &Shipment, package: &Package) -> [Cell; 19] {
     let standing = &package.standing;
     let delivered_date = standing.delivered_time.map(|at| shipment.local_date(at).to_string());
+    let [created, info_received, picked_up, in_transit, out_for_delivery, delivered] = standing.reached;
     [
+        package.id.uuid().into(),
         standing.status.as_str().into(),
         standing.sub_status.map(|sub| sub.as_str()).into(),
         standing.status_time.into(),
@@ -200,35 +227,29 @@ fn standing(shipment: &Shipment, package: &Package) -> [Cell; 8] {
         delivered_date.into(),
         shipment.package_on_time(package).map(i64::from).into(),
         standing.challenged.into(),
+        standing.found.into(),
+        standing.moved_after_cancellation.into(),
         standing.events.into(),
+        standing.anomalous.into(),
+        standing.last_time.into(),
+        created.into(),
+        info_received.into(),
+        picked_up.into(),
+        in_transit.into(),
+        out_for_delivery.into(),
+        delivered.into(),
     ]
 }
-
-const STANDING: Table = Table::new(
-    "packages",
-    &[
-        Column::uuid("root_id"),
-        Column::text("status"),
-        Column::text("sub_status").nullable(),
-        Column::time("status_time").nullable(),
-        Column::time("delivered_time").nullable(),
-        Column::text("delivered_date").nullable(),
-        Column::int("on_time").nullable(),
-        Column::bool("challenged"),
-        Column::int("events"),
-    ],
-);
 
 /// Saves where packages of shipments stand.
 ///
 /// # Errors
 /// The database's.
 pub async fn save_packages<'a>(tx: &Tx, stood: impl Iterator<Item = (&'a Shipment, PackageId)>) -> Result<()> {
-    let mut rows = Rows::new(&STANDING);
+    let mut rows = Rows::new(&packages::STANDING);
     for (shipment, id) in stood {
         let package = shipment.package(id).ok_or_else(|| StoreError::row(format!("{id} is not of {}", shipment.id)))?;
-        let [a, b, c, d, e, f, g, h] = standing(shipment, package);
-        rows.push([id.uuid().into(), a, b, c, d, e, f, g, h]);
+        rows.push(standing(shipment, package));
     }
     rows.update(tx, &["root_id"]).await.map(|_| ())
 }

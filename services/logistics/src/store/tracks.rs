@@ -1,6 +1,6 @@
 //! Tracks: what was reported under a root, which is a package, or the place where events wait for theirs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use guanxi_kernel::{PageRequest, Refused, Timestamp, Uuid};
@@ -10,7 +10,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::entities::{retractions, tracking_events};
-use super::{read, rows_of};
+use super::{dialect, read, rows_of};
 use crate::domain::{Digest, Event, EventKey, HistoryItem, SourceId, SourceKind, Status, Track};
 
 /// What the fold needs of an event.
@@ -47,6 +47,40 @@ pub async fn load(connection: &impl ConnectionTrait, roots: &[Uuid]) -> Result<H
         reported.entry(row.root_id).or_default().1.push(retraction(&row));
     }
     Ok(reported.into_iter().map(|(root, (events, retractions))| (root, Track::load(events, retractions))).collect())
+}
+
+/// Which of these events of these roots are stored: the digests of their revisions, by root and event.
+///
+/// # Errors
+/// The database's.
+pub async fn stored(tx: &Tx, events: &[(Uuid, Uuid)]) -> Result<HashMap<(Uuid, Uuid), Vec<Digest>>> {
+    #[derive(Debug, FromQueryResult)]
+    struct Row {
+        root_id: Uuid,
+        event_id: Uuid,
+        digest: Uuid,
+    }
+    let mut found: HashMap<(Uuid, Uuid), Vec<Digest>> = HashMap::new();
+    if !events.is_empty() {
+        let statement = dialect::keyed(tx.backend(), events);
+        for row in Row::find_by_statement(statement).all(tx.conn()).await? {
+            found.entry((row.root_id, row.event_id)).or_default().push(Digest(row.digest));
+        }
+    }
+    Ok(found)
+}
+
+/// Of these roots, those of which anything was retracted.
+///
+/// # Errors
+/// The database's.
+pub async fn retracted(tx: &Tx, roots: &[Uuid]) -> Result<HashSet<Uuid>> {
+    #[derive(Debug, FromQueryResult)]
+    struct Row {
+        root_id: Uuid,
+    }
+    let rows: Vec<Row> = rows_of(tx.conn(), "SELECT root_id FROM retractions", "root_id", roots, "").await?;
+    Ok(rows.into_iter().map(|row| row.root_id).collect())
 }
 
 /// The natural key of an event as its columns hold it.

@@ -1,6 +1,6 @@
 //! The tracks and shipments that some reports are about, in memory: decided on one by one, saved in sets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use guanxi_kernel::name::{PackageId, ShipmentId};
@@ -21,11 +21,13 @@ use crate::store::{quarantine as kept, shipments, tracks};
 
 type InTime = Result<Placed, Unplaced>;
 
+/// When an item happened, and where it belongs.
+type Item = (InTime, Result<Place, Refused>);
+
 /// Everything that a batch is about.
 pub struct Book {
     now: Timestamp,
-    /// Of each item: when it happened, and where it belongs.
-    items: Vec<(InTime, Result<Place, Refused>)>,
+    items: Vec<Item>,
     tracks: HashMap<Uuid, Track>,
     shipments: BTreeMap<ShipmentId, Shipment>,
     /// Of each shipment that something new was stored of: whether that was history alone, and on whose behalf.
@@ -40,9 +42,9 @@ impl Book {
     ///
     /// # Errors
     /// The database's.
-    pub async fn open(tx: &Tx, items: &[(&Call, &Intake)]) -> Result<Self> {
-        let found = Found::find(tx, items).await?;
-        let items: Vec<_> = items
+    pub async fn open(tx: &Tx, calls: &[(&Call, &Intake)]) -> Result<Self> {
+        let found = Found::find(tx, calls).await?;
+        let items: Vec<_> = calls
             .iter()
             .map(|(call, intake)| {
                 let in_time = in_time(intake);
@@ -50,15 +52,9 @@ impl Book {
                 (in_time, place)
             })
             .collect();
-        let places = || items.iter().filter_map(|(_, place)| place.as_ref().ok());
-        let mut known: Vec<Uuid> = places().filter_map(|p| p.known.map(|(_, shipment)| shipment.uuid())).collect();
-        known.sort_unstable();
-        known.dedup();
-        let mut roots: Vec<Uuid> = places().map(|place| place.root).collect();
-        roots.sort_unstable();
-        roots.dedup();
+        let known = distinct(&items, |place| place.known.map(|(_, shipment)| shipment.uuid()));
         let shipments = shipments::lock(tx, &known).await?;
-        let tracks = tracks::load(tx.conn(), &roots).await?;
+        let tracks = read_tracks(tx, calls, &items, &shipments).await?;
         Ok(Self {
             now: tx.now(),
             items,
@@ -199,6 +195,66 @@ impl Book {
         shipments::save(tx, changed.iter().map(|id| &book[id])).await?;
         shipments::log(tx, changes).await
     }
+}
+
+/// The tracks of everything that the items are about. One that only gets events that are stored already, or are new and
+/// happened after all that count, goes on from where its package stands; the events of the others are read.
+async fn read_tracks(
+    tx: &Tx,
+    calls: &[(&Call, &Intake)],
+    items: &[Item],
+    shipments: &BTreeMap<ShipmentId, Shipment>,
+) -> Result<HashMap<Uuid, Track>> {
+    let standings: HashMap<Uuid, &Standing> = shipments
+        .values()
+        .flat_map(|shipment| shipment.packages.iter().map(|package| (package.id.uuid(), &package.standing)))
+        .collect();
+    let reported = || {
+        calls.iter().zip(items).filter_map(|((_, intake), (in_time, place))| {
+            let place = place.as_ref().ok()?;
+            let What::Report(report) = &intake.what else { return Some((place.root, None)) };
+            let placed = in_time.as_ref().ok()?;
+            let digest = report.digest();
+            let (effective_time, _) = instant::effective(placed.occurred, tx.now());
+            Some((place.root, Some((Arc::new(report.key(digest)), digest, effective_time))))
+        })
+    };
+    let news: Vec<_> = reported().collect();
+    let keys: Vec<(Uuid, Uuid)> = news
+        .iter()
+        .filter(|(root, _)| standings.contains_key(root))
+        .filter_map(|(root, event)| event.as_ref().map(|(key, ..)| (*root, key.uuid())))
+        .collect();
+    let stored = tracks::stored(tx, &keys).await?;
+    let roots = distinct(items, |place| Some(place.root));
+    let mut whole = tracks::retracted(tx, &roots).await?;
+    let mut resumed: HashMap<Uuid, Vec<_>> = HashMap::new();
+    for (root, event) in news {
+        let (Some(standing), Some((key, digest, effective_time))) = (standings.get(&root), event) else {
+            whole.insert(root);
+            continue;
+        };
+        match stored.get(&(root, key.uuid())) {
+            Some(digests) if digests.contains(&digest) => resumed.entry(root).or_default().push((key, digest)),
+            None if standing.last_time.is_none_or(|last| effective_time > last) => {
+                resumed.entry(root).or_default();
+            }
+            _ => {
+                whole.insert(root);
+            }
+        }
+    }
+    let mut found = tracks::load(tx.conn(), &whole.iter().copied().collect::<Vec<_>>()).await?;
+    for (root, stored) in resumed.into_iter().filter(|(root, _)| !whole.contains(root)) {
+        found.insert(root, Track::resume(standings[&root].clone(), stored));
+    }
+    Ok(found)
+}
+
+/// Identifiers of the places of items, each once, in order.
+fn distinct(items: &[Item], id: impl Fn(&Place) -> Option<Uuid>) -> Vec<Uuid> {
+    let ids = items.iter().filter_map(|(_, place)| id(place.as_ref().ok()?));
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// When a report says that it happened; a retraction is about no time.

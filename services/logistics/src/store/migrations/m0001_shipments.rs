@@ -47,7 +47,10 @@ impl MigrationTrait for Migration {
                  shipment_id uuid NOT NULL, position bigint NOT NULL, carrier varchar(32), number varchar(40), \
                  status varchar(24) NOT NULL CHECK (status IN ({statuses})), sub_status varchar(32), \
                  status_time {time}, delivered_time {time}, delivered_date varchar(10), on_time bigint, \
-                 challenged boolean NOT NULL, events bigint NOT NULL)"
+                 challenged boolean NOT NULL, found boolean NOT NULL, moved_after_cancellation boolean NOT NULL, \
+                 events bigint NOT NULL, anomalous bigint NOT NULL, last_time {time}, created_time {time}, \
+                 info_received_time {time}, picked_up_time {time}, in_transit_time {time}, \
+                 out_for_delivery_time {time}, reported_delivered_time {time})"
             ),
             "CREATE INDEX packages_by_shipment ON packages (shipment_id, position)".to_owned(),
             "CREATE INDEX packages_by_delivery ON packages (organization, delivered_date, on_time)".to_owned(),

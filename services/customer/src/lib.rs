@@ -31,8 +31,9 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let db = ctx.database(store::migrations());
     let policy = Arc::new(settings.policy());
     let ingesting = api::Ingesting { policy: Arc::clone(&policy) };
-    let records = GroupCommit::start(&db, "source-records", settings.lanes, settings.largest_batch, ingesting);
-    let reports = GroupCommit::start(&db, "orders", settings.lanes, settings.largest_batch, api::Recording);
+    // One lane each: what a stream says is taken in its order, and a second lane gains nothing.
+    let records = GroupCommit::start(&db, "source-records", 1, settings.largest_batch, ingesting);
+    let reports = GroupCommit::start(&db, "orders", 1, settings.largest_batch, api::Recording);
     let customers = api::Customers::new(&db, &policy, ctx.peers(), settings.patience_360);
     Ok(Module::new(SERVICE.name)
         .serve(CustomerServiceServer::new(customers))

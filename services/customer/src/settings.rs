@@ -30,8 +30,6 @@ pub struct Settings {
     pub source_ranks: Vec<String>,
     /// Records or orders of one commit, at the most.
     pub largest_batch: usize,
-    /// Commits that may be under way at once on PostgreSQL; SQLite has one.
-    pub lanes: usize,
     /// How long GetCustomer360 waits for each of the other services, at the most.
     #[serde(with = "duration")]
     pub patience_360: Duration,
@@ -46,7 +44,6 @@ impl Default for Settings {
             denied_emails: Vec::new(),
             source_ranks: Vec::new(),
             largest_batch: 256,
-            lanes: 2,
             patience_360: Duration::from_millis(500),
         }
     }
@@ -72,7 +69,6 @@ impl Section for Settings {
             self.largest_batch,
             "must be from 1 to 1024",
         );
-        faults.require((1..=16).contains(&self.lanes), &format!("{path}.lanes"), self.lanes, "must be from 1 to 16");
         faults.require(
             (Duration::from_millis(10)..=Duration::from_secs(30)).contains(&self.patience_360),
             &format!("{path}.patience_360"),

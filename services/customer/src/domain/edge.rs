@@ -81,6 +81,7 @@ pub struct Timeline {
     /// What they are edges of.
     pub identifier: Identifier,
     edges: Vec<Edge>,
+    loaded: i64,
     changed: Vec<i64>,
 }
 
@@ -88,7 +89,8 @@ impl Timeline {
     /// The timeline of `identifier` with the edges that are known.
     pub fn new(identifier: Identifier, mut edges: Vec<Edge>) -> Self {
         edges.sort_by_key(|edge| edge.valid_from);
-        Self { identifier, edges, changed: Vec::new() }
+        let loaded = edges.iter().map(|edge| edge.number).max().unwrap_or(0);
+        Self { identifier, edges, loaded, changed: Vec::new() }
     }
 
     /// The edges, by the time from which they are valid.
@@ -96,9 +98,14 @@ impl Timeline {
         &self.edges
     }
 
-    /// The edges that were made or changed since the timeline was loaded.
+    /// The edges that were made since the timeline was loaded.
+    pub fn made(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().filter(|edge| edge.number > self.loaded)
+    }
+
+    /// The edges that were loaded and have changed since.
     pub fn changed(&self) -> impl Iterator<Item = &Edge> {
-        self.edges.iter().filter(|edge| self.changed.contains(&edge.number))
+        self.edges.iter().filter(|edge| edge.number <= self.loaded && self.changed.contains(&edge.number))
     }
 
     /// Whose it is at `at`. A card or an account is its owner's for ever, before the first record too.

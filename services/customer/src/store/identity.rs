@@ -32,6 +32,18 @@ const EDGES: Table = Table::new(
     ],
 );
 
+/// What changes of an edge.
+const CHANGED: Table = Table::new(
+    "identity_edges",
+    &[
+        Column::uuid("root_id"),
+        Column::int("number"),
+        Column::time("valid_from"),
+        Column::time("valid_to").nullable(),
+        Column::time("last_seen"),
+    ],
+);
+
 /// The timelines of identifiers, locked until the transaction ends where `locked`: one statement. Those without edges
 /// are there too, empty.
 ///
@@ -72,8 +84,8 @@ pub async fn known(tx: &Tx, identifiers: &BTreeMap<Uuid, Identifier>) -> Result<
     Ok(known)
 }
 
-/// Stores what became of it: a statement for each of customers made, customers changed, records and edges. Which of the
-/// added records are imported history, `historical` says of their places.
+/// Stores what became of it: a statement for each of customers made, customers changed, records, edges changed and edges
+/// made. Which of the added records are imported history, `historical` says of their places.
 ///
 /// # Errors
 /// The database's.
@@ -82,12 +94,12 @@ pub async fn save(tx: &Tx, known: &Known, historical: impl Fn(usize) -> bool) ->
     customers::update(tx, known.changed().map(|(customer, _)| customer)).await?;
     let added = known.added().iter().enumerate().map(|(at, version)| (version, historical(at)));
     customers::insert_records(tx, added, tx.now()).await?;
-    let mut rows = Rows::new(&EDGES);
+    let (mut made, mut changed) = (Rows::new(&EDGES), Rows::new(&CHANGED));
     for (id, timeline) in known.timelines() {
-        for edge in timeline.changed() {
-            let identifier = &timeline.identifier;
+        let identifier = &timeline.identifier;
+        for edge in timeline.made() {
             let owner = known.customer(edge.owner).ok_or_else(|| StoreError::row("an edge's owner was not loaded"))?;
-            rows.push([
+            made.push([
                 id.into(),
                 edge.number.into(),
                 owner.organization.slug().into(),
@@ -103,9 +115,19 @@ pub async fn save(tx: &Tx, known: &Known, historical: impl Fn(usize) -> bool) ->
                 edge.create_time.into(),
             ]);
         }
+        for edge in timeline.changed() {
+            changed.push([
+                id.into(),
+                edge.number.into(),
+                edge.valid_from.into(),
+                edge.valid_to.into(),
+                edge.last_seen.into(),
+            ]);
+        }
     }
-    let set = "valid_from = excluded.valid_from, valid_to = excluded.valid_to, last_seen = excluded.last_seen";
-    rows.upsert(tx, "root_id, number", set).await.map(|_| ())
+    changed.update(tx, &["root_id", "number"]).await?;
+    // An edge that somebody else made meanwhile has taken the number: the transaction runs again and sees it.
+    made.insert(tx).await
 }
 
 /// Which edges of a customer are asked for.

@@ -75,6 +75,52 @@ guanxi_testkit::matrix! {
         env.verify().await;
     }
 
+    async fn writers_that_name_one_package_in_two_ways_lose_nothing(env: &Env) {
+        let made = create(env, vec![numbered("sf", "SF123456"), NewPackage::default()], None).await;
+        let by_number = PackageReference {
+            tracking_number: made.packages[0].tracking_number.clone(),
+            ..PackageReference::default()
+        };
+        let ways = [by_number, named(&made.packages[0].name), named(&made.packages[1].name)];
+        let posts = (0..30).map(|n| {
+            let way = ways[n % 3].clone();
+            async move {
+                let batch = (0..4).map(|m| {
+                    event(way.clone(), &format!("{n}-{m}"), "IN_TRANSIT", &format!("2018-03-{:02}T10:{n:02}:00Z", 10 + m))
+                });
+                outcomes(env, batch.collect()).await
+            }
+        });
+        let answers: Vec<_> = futures::stream::iter(posts).buffer_unordered(30).concat().await;
+        assert_eq!(answers, [IngestOutcome::Accepted; 120]);
+        let counted = |at: usize| tracking(env, named(&made.packages[at].name));
+        assert_eq!((counted(0).await.effective_events, counted(1).await.effective_events), (80, 40));
+        env.verify().await;
+    }
+
+    async fn what_is_held_back_is_listed_in_pages_once_each(env: &Env) {
+        record(env, "1", &["a"]).await;
+        env.settle().await;
+        let undated = |n: i32| event(place("1", "a"), &n.to_string(), "IN_TRANSIT", "");
+        ingest(env, (0..5).map(undated).collect()).await;
+        ingest(env, (0..5).map(undated).collect()).await;
+        let (mut ids, mut token) = (Vec::new(), String::new());
+        loop {
+            let request = ListQuarantineRequest { page_size: 2, page_token: token, source: "olist".into() };
+            let page = env.client().logistics().tracking().list_quarantine(request).await.expect("a page").into_inner();
+            ids.extend(page.events.into_iter().map(|event| event.source_event_id));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        ids.sort();
+        assert_eq!(ids, ["0", "1", "2", "3", "4"]);
+        let other = ListQuarantineRequest { source: "ups".into(), ..Default::default() };
+        let none = env.client().logistics().tracking().list_quarantine(other).await.expect("a page").into_inner();
+        assert_eq!(none.events, []);
+    }
+
     async fn t03_a_scan_of_the_day_before_enters_history_and_tells_nobody(env: &Env) {
         record(env, "1", &["a"]).await;
         env.settle().await;

@@ -1,11 +1,11 @@
 //! A real retailer's parcels: two years of orders of several sellers, with the scans that its shop system kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use guanxi_contracts::customer::events::v1::{OrderLine, OrderRecorded};
 use guanxi_contracts::logistics::v1::*;
 use guanxi_kernel::{OrganizationId, civil, tz};
+use guanxi_testkit::Combination;
 
 use crate::support::*;
 
@@ -70,7 +70,11 @@ guanxi_testkit::matrix! {
 
     async fn every_parcel_of_olist_ends_where_its_scans_say_and_is_judged_by_its_promise(env: &Env) {
         let Some(folder) = guanxi_testkit::olist() else { return };
-        let (orders, sellers) = read(&folder);
+        let (mut orders, sellers) = read(&folder);
+        let whole = env.combination() == Combination::Embedded;
+        if !whole {
+            orders.truncate(800);
+        }
         let none = BTreeSet::new();
         let of = |order: &str| sellers.get(order).unwrap_or(&none);
         let organization = OrganizationId::default_organization();
@@ -94,24 +98,33 @@ guanxi_testkit::matrix! {
 
         // The first half of the orders is scanned before it is recorded, the second after.
         let (first, second) = orders.split_at(orders.len() / 2);
-        let clock = Instant::now();
         ingest(env, events(first)).await;
-        eprintln!("scans that wait: {:?}", clock.elapsed());
         for chunk in orders.chunks(500) {
             env.tell("customer", chunk.iter().map(recorded)).await;
         }
         env.settle().await;
-        eprintln!("orders: {:?}", clock.elapsed());
         let answers = ingest(env, events(second)).await;
-        eprintln!("all: {:?}", clock.elapsed());
         assert!(answers.iter().all(|answer| !answer.parked));
 
-        let expected =
-            [("shipments", 5178), ("packages", 5178), ("delivered", 3654), ("on_time", 3420), ("late", 234)];
+        let count = |counts: &dyn Fn(&Row) -> bool| -> i64 {
+            orders.iter().filter(|row| counts(row)).map(|row| of(&row.order).len() as i64).sum()
+        };
+        let there = |row: &Row| !row.delivered.is_empty();
+        let delivered = count(&there);
+        let expected = [
+            ("shipments", count(&|_| true)),
+            ("packages", count(&|_| true)),
+            ("delivered", delivered),
+            ("on_time", count(&|row| there(row) && row.delivered[..10] <= row.promised[..])),
+            ("late", count(&|row| there(row) && row.delivered[..10] > row.promised[..])),
+        ];
+        if whole {
+            assert_eq!(expected.map(|(_, value)| value), [5178, 5178, 3654, 3420, 234]);
+        }
         assert_eq!(figures(env).await, expected.map(|(name, value)| (name.to_owned(), value)));
         env.settle().await;
-        let delivered = env.events_of::<guanxi_contracts::logistics::events::v1::ShipmentDelivered>("logistics").await;
-        assert_eq!(delivered.len(), 3654);
+        let told = env.events_of::<guanxi_contracts::logistics::events::v1::ShipmentDelivered>("logistics").await;
+        assert_eq!(told.len() as i64, delivered);
         assert!(env.events("logistics").await.iter().all(|event| event.historical));
         let again = outcomes(env, events(second)).await;
         assert!(again.iter().all(|&outcome| outcome == IngestOutcome::Duplicate));

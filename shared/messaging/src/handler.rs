@@ -100,22 +100,40 @@ impl Consumers {
         &self.producers
     }
 
-    /// Handles events in their order, each run of one type at once; types without a handler are done.
+    /// Handles events, those of one type together as far as the order of each key's events allows; types without a
+    /// handler are done.
     pub(crate) async fn dispatch(&self, tx: &Tx, events: &[&StoredEvent]) -> Result<Vec<Outcome>, StoreError> {
-        let mut outcomes = Vec::with_capacity(events.len());
-        for run in events.chunk_by(|a, b| a.event_type == b.event_type) {
-            match self.handlers.get(&run[0].event_type) {
-                Some(handler) => {
-                    // A bug in a handler must not end the consumer: its event becomes a dead letter, the next goes on.
-                    let handled = AssertUnwindSafe(handler.handle(tx, run)).catch_unwind().await;
-                    let panicked = |_| Err(StoreError::Row(format!("the handler of {} panicked", run[0].event_type)));
-                    outcomes.extend(handled.unwrap_or_else(panicked)?);
-                }
-                None => outcomes.extend(run.iter().map(|_| Outcome::Done)),
+        let mut outcomes = vec![Outcome::Done; events.len()];
+        for round in rounds(events) {
+            let Some(handler) = self.handlers.get(&events[round[0]].event_type) else { continue };
+            let run: Vec<&StoredEvent> = round.iter().map(|&at| events[at]).collect();
+            // A bug in a handler must not end the consumer: its event becomes a dead letter, the next goes on.
+            let handled = AssertUnwindSafe(handler.handle(tx, &run)).catch_unwind().await;
+            let panicked = |_| Err(StoreError::Row(format!("the handler of {} panicked", run[0].event_type)));
+            for (at, outcome) in round.into_iter().zip(handled.unwrap_or_else(panicked)?) {
+                outcomes[at] = outcome;
             }
         }
         Ok(outcomes)
     }
+}
+
+/// Events (by their place) in rounds of one type each. An event never comes in a round before that of an earlier event of
+/// its key: orders that are recorded and cancelled by turns make two rounds, not one for each.
+fn rounds(events: &[&StoredEvent]) -> Vec<Vec<usize>> {
+    let mut rounds: Vec<Vec<usize>> = Vec::new();
+    let mut reached: HashMap<&str, usize> = HashMap::new();
+    for (at, event) in events.iter().enumerate() {
+        let from = reached.get(event.key.as_str()).copied().unwrap_or(0);
+        let of_type = |round: &Vec<usize>| events[round[0]].event_type == event.event_type;
+        let round = (from..rounds.len()).find(|&round| of_type(&rounds[round])).unwrap_or(rounds.len());
+        if round == rounds.len() {
+            rounds.push(Vec::new());
+        }
+        rounds[round].push(at);
+        reached.insert(&event.key, round);
+    }
+    rounds
 }
 
 #[async_trait]
@@ -123,5 +141,34 @@ impl Unpark for Consumers {
     async fn handle(&self, tx: &Tx, envelopes: Vec<Vec<u8>>) -> Result<Vec<Outcome>, StoreError> {
         let events = envelopes.iter().map(|body| StoredEvent::from_bytes(body)).collect::<Result<Vec<_>, _>>()?;
         self.dispatch(tx, &events.iter().collect::<Vec<_>>()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(event_type: &str, key: &str) -> StoredEvent {
+        StoredEvent {
+            id: guanxi_kernel::Uuid::nil(),
+            event_type: event_type.into(),
+            key: key.into(),
+            version: 1,
+            organization: "default".into(),
+            occurred_micros: 0,
+            record_micros: 0,
+            historical: false,
+            traceparent: None,
+            payload: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn events_of_one_type_come_together_and_those_of_one_key_in_their_order() {
+        let told = [("R", "1"), ("C", "1"), ("R", "2"), ("R", "3"), ("C", "3"), ("R", "1"), ("C", "2")];
+        let told: Vec<_> = told.iter().map(|(event_type, key)| event(event_type, key)).collect();
+        let told: Vec<_> = told.iter().collect();
+        assert_eq!(rounds(&told), [vec![0, 2, 3], vec![1, 4, 6], vec![5]]);
+        assert_eq!(rounds(&[]), Vec::<Vec<usize>>::new());
     }
 }

@@ -22,14 +22,14 @@ pub const DAY: i64 = 86_400;
 
 /// How many customers in a thousand buy how often in two years. Mean 3.1: many come once, few very often.
 const RHYTHMS: [((i64, i64), u32); 8] = [
-    ((1, 1), 510),
+    ((1, 1), 518),
     ((2, 2), 180),
     ((3, 3), 90),
     ((4, 5), 90),
     ((6, 9), 65),
     ((10, 17), 40),
-    ((18, 35), 18),
-    ((36, 60), 7),
+    ((18, 35), 12),
+    ((36, 60), 5),
 ];
 
 /// Who sells what other merchants sell, by their numbers in the web shop.

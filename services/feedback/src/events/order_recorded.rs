@@ -36,8 +36,8 @@ impl Handler for RecordOrders {
                 Err(outcome) => outcome,
             });
         }
-        let awaited = orders::record(tx, &found).await?;
-        give_causes(tx, &found, &told, &awaited).await?;
+        orders::record(tx, &found).await?;
+        give_causes(tx, &found, &told).await?;
         Ok(outcomes)
     }
 }
@@ -47,9 +47,9 @@ async fn give_causes(
     tx: &Tx,
     found: &BTreeMap<Uuid, Order>,
     told: &BTreeMap<Uuid, &Delivered<OrderRecorded>>,
-    awaited: &[Uuid],
 ) -> Result<()> {
-    let low = reviews::low_about(tx, awaited).await?;
+    let ids: Vec<Uuid> = found.keys().copied().collect();
+    let low = reviews::low_about(tx, &ids).await?;
     let given = low.into_iter().filter_map(|(id, organization, cause)| {
         let (order, meta) = (found.get(&id)?, &told.get(&id)?.meta);
         let (historical, traceparent) = (meta.historical, meta.traceparent.clone());

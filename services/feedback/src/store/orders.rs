@@ -49,36 +49,24 @@ pub struct Known {
 /// What is known of some orders, by the ids of the orders, locked until the transaction ends.
 pub type Book = HashMap<Uuid, Known>;
 
-/// Records orders, each once, and answers those that a review awaited. One statement for each table, unless some are
-/// stored already.
+/// Records orders, each once; those that a review awaited are known from now on. All are locked until the transaction
+/// ends, in the order of their ids.
 ///
 /// # Errors
 /// The database's.
-pub async fn record(tx: &Tx, found: &BTreeMap<Uuid, Order>) -> Result<Vec<Uuid>> {
-    let known = |id: Uuid, order: &Order| {
-        row(id, "known", &order.organization, &order.name, Some(order.customer), order.cancelled, tx.now())
-    };
+pub async fn record(tx: &Tx, found: &BTreeMap<Uuid, Order>) -> Result<()> {
     let (mut rows, mut shipments) = (Rows::new(&ORDERS), Rows::new(&SHIPMENTS));
     for (id, order) in found {
-        rows.push(known(*id, order));
+        let Order { organization, name, customer, cancelled, .. } = order;
+        rows.push(row(*id, "known", organization, name, Some(*customer), *cancelled, tx.now()));
         for (shipment, facts) in &order.shipments {
             shipments.push(shipment_row(*id, *shipment, facts, None));
         }
     }
-    let new = rows.insert_new(tx).await?;
-    shipments.insert_new(tx).await?;
-    if new == found.len() as u64 {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = found.keys().copied().collect();
-    let stored: Vec<orders::Model> = by_roots(tx, "orders", &ids, Lock::Rows).await?;
-    let awaited: Vec<Uuid> = stored.iter().filter(|row| row.state == "awaited").map(|row| row.root_id).collect();
-    let mut rows = Rows::new(&ORDERS);
-    for id in &awaited {
-        rows.push(known(*id, &found[id]));
-    }
-    rows.update(tx, &["root_id"]).await?;
-    Ok(awaited)
+    let set = "organization = excluded.organization, state = 'known', customer = excluded.customer, \
+               cancelled = excluded.cancelled, update_time = excluded.update_time WHERE orders.state = 'awaited'";
+    rows.upsert(tx, "root_id", set).await?;
+    shipments.insert_new(tx).await.map(|_| ())
 }
 
 /// The orders of these ids that are known, locked.
@@ -86,7 +74,28 @@ pub async fn record(tx: &Tx, found: &BTreeMap<Uuid, Order>) -> Result<Vec<Uuid>>
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<Book> {
-    let rows: Vec<orders::Model> = by_roots(tx, "orders", ids, Lock::Rows).await?;
+    read(tx, ids, Lock::Rows).await
+}
+
+/// The orders of these names that are known; the others are awaited from now on, for the organisation named. All are
+/// locked, in the order of their ids and by one statement: whoever did it in two, or in another order, would wait for
+/// an order that another transaction is recording while that one waits for him.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_or_await(tx: &Tx, wanted: &BTreeMap<Uuid, (OrderName, OrganizationId)>) -> Result<Book> {
+    let mut rows = Rows::new(&ORDERS);
+    for (id, (name, organization)) in wanted {
+        rows.push(row(*id, "awaited", organization, name, None, false, tx.now()));
+    }
+    // Locks what is there, and writes nothing to it.
+    rows.upsert(tx, "root_id", "state = excluded.state WHERE false").await?;
+    let ids: Vec<Uuid> = wanted.keys().copied().collect();
+    read(tx, &ids, Lock::None).await
+}
+
+async fn read(tx: &Tx, ids: &[Uuid], lock: Lock) -> Result<Book> {
+    let rows: Vec<orders::Model> = by_roots(tx, "orders", ids, lock).await?;
     let known: Vec<Uuid> = rows.iter().filter(|row| row.state == "known").map(|row| row.root_id).collect();
     let mut shipments: HashMap<Uuid, BTreeMap<ShipmentId, Shipment>> = HashMap::new();
     for row in by_roots::<order_shipments::Model>(tx, "order_shipments", &known, Lock::None).await? {
@@ -108,25 +117,6 @@ pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<Book> {
             Ok((row.root_id, Known { order, invited: row.invited }))
         })
         .collect()
-}
-
-/// The orders of these names that are known, locked; the others are awaited from now on, for the organisation named.
-///
-/// # Errors
-/// The database's.
-pub async fn lock_or_await(tx: &Tx, wanted: &BTreeMap<Uuid, (OrderName, OrganizationId)>) -> Result<Book> {
-    let ids: Vec<Uuid> = wanted.keys().copied().collect();
-    let mut book = lock(tx, &ids).await?;
-    let mut rows = Rows::new(&ORDERS);
-    let mut missing = Vec::new();
-    for (id, (name, organization)) in wanted.iter().filter(|(id, _)| !book.contains_key(id)) {
-        rows.push(row(*id, "awaited", organization, name, None, false, tx.now()));
-        missing.push(*id);
-    }
-    rows.insert_new(tx).await?;
-    // What somebody else inserted at the same moment is known by now.
-    book.extend(lock(tx, &missing).await?);
-    Ok(book)
 }
 
 /// Stores what changed of orders: whether they are cancelled, and whether they were asked about.

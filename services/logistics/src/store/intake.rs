@@ -4,6 +4,8 @@
 mod book;
 pub(crate) mod found;
 mod gaps;
+mod prepared;
+mod rows;
 
 use async_trait::async_trait;
 use guanxi_kernel::name::{PackageId, ShipmentId};

@@ -1,5 +1,6 @@
 //! Logs on standard error, traces and metrics to an OTLP collector, metrics for Prometheus: set up once a process.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -141,7 +142,8 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let filter = EnvFilter::try_new(&settings.level).map_err(|error| StartError::telemetry("log level", &error))?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     Ok(match settings.log {
         LogFormat::Human => layer.with_target(true).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(true).with_filter(filter).boxed(),

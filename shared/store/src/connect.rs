@@ -148,15 +148,20 @@ impl Database {
     }
 }
 
+/// How long a write waits for those before it on SQLite.
+const ACQUIRE: Duration = Duration::from_secs(30);
+
 async fn sqlite(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(30))
+        .acquire_timeout(ACQUIRE)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .test_before_acquire(false)
+        // One connection writes, and writes wait for it in line: that is no fault to tell of.
+        .map_sqlx_sqlite_pool_opts(|pool| pool.acquire_slow_threshold(ACQUIRE))
         .map_sqlx_sqlite_opts(|options| {
             options
                 .journal_mode(SqliteJournalMode::Wal)

@@ -10,26 +10,24 @@ mkdir -p "$data"
 # A session of its own: the terminal's Ctrl-C reaches only this script, which passes it on once.
 setsid "$guanxi" serve --data-dir "$data" &
 server=$!
-stop() { trap '' INT TERM HUP; kill -TERM "$server" 2>/dev/null || true; wait "$server"; exit $?; }
-trap stop INT TERM HUP
+stop() {
+  trap '' INT TERM HUP
+  kill -TERM "$server" 2>/dev/null || true
+  wait "$server" || exit $?
+}
+trap stop EXIT
+trap 'exit 0' INT TERM HUP
 
 until "$guanxi" healthcheck >/dev/null 2>&1; do
-  kill -0 "$server" 2>/dev/null || { wait "$server"; exit $?; }
+  kill -0 "$server" 2>/dev/null || exit 1 # It said why.
   sleep 0.1
 done
 
+# Marked once it is whole; loaded again, it goes on where it was broken off.
 if [ ! -f "$data/sample" ]; then
   "$guanxi" generate --customers 2000 --seed 1
   touch "$data/sample"
+else
+  "$guanxi" report summary
 fi
-echo
-"$guanxi" report summary
-cat <<TRY
-
-Try, in another terminal:
-  $guanxi show customer pos:1
-  $guanxi report summary --json
-  .tools/venv/bin/buf curl --http2-prior-knowledge --protocol grpc -d '{"page_size": 3}' \\
-    http://127.0.0.1:7400/guanxi.customer.v1.CustomerService/ListCustomers
-TRY
 wait "$server"

@@ -68,7 +68,12 @@ async fn open(settings: &Settings, service: &'static str, clock: &Arc<dyn Clock>
     } else {
         DatabaseConfig::Postgres { url: database.url.expose().to_owned(), connections: database.connections }
     };
-    let opened = Database::connect(service, &config, settings.events.partitions.into(), Arc::clone(clock)).await;
+    let partitions = match (settings.events.partitions, &config) {
+        (0, DatabaseConfig::Sqlite { .. }) => 2,
+        (0, DatabaseConfig::Postgres { .. }) => 8,
+        (set, _) => set.into(),
+    };
+    let opened = Database::connect(service, &config, partitions, Arc::clone(clock)).await;
     opened.map_err(|error| match config {
         DatabaseConfig::Sqlite { data_dir, .. } => {
             StartError::database(service, &data_dir.join(format!("{service}.db")).display(), &error)

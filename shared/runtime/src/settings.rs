@@ -177,7 +177,7 @@ pub struct Redis {
 /// `[events]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Events {
-    /// Partitions of each service's outbox.
+    /// Partitions of each service's outbox; 0 for what suits the database.
     pub partitions: u16,
     /// How long published events stay for replays.
     #[serde(with = "duration")]

@@ -16,7 +16,7 @@ use tonic::Code;
 use super::{Item, Refusal, flow};
 
 /// Reviews in flight: each is a call of its own.
-const REVIEWS: usize = 64;
+const REVIEWS: usize = 192;
 
 /// Sends what sources say of customers.
 ///

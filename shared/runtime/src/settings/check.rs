@@ -41,10 +41,10 @@ pub(super) fn check(settings: &Settings, services: &[&str], faults: &mut Faults)
         "must be from 1 to 64",
     );
     faults.require(
-        within(1, events.partitions.into(), 256),
+        within(0, events.partitions.into(), 256),
         "events.partitions",
         events.partitions,
-        "must be from 1 to 256",
+        "must be from 0 to 256",
     );
     faults.require(
         (0.0..=1.0).contains(&telemetry.sample),

@@ -10,6 +10,8 @@ use guanxi_kernel::name::CustomerId;
 use guanxi_kernel::{Currency, OrderName, OrganizationId, Refusal, Refused, Timestamp, Violation};
 use thiserror::Error;
 
+use super::source_record::is_future;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -265,7 +267,7 @@ impl Refusal for OrderError {
 
 impl Report {
     /// What contradicts itself in the report, all of it. Paths are those of the contract's Order, under `order.`.
-    pub fn contradictions(&self) -> Vec<Violation> {
+    pub fn contradictions(&self, now: Timestamp) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut say = |field: String, rule: &str, description: String| {
             found.push(Violation { field, rule: rule.to_owned(), description });
@@ -280,6 +282,9 @@ impl Report {
             say("order.store".into(), "STORE_MISPLACED", description);
         }
         let placed = self.terms.order_time;
+        if is_future(placed, now) {
+            say("order.order_time".into(), "TIMESTAMP_IN_FUTURE", format!("{placed} is more than a day after now"));
+        }
         if let Some(cancellation) = &self.cancellation
             && cancellation.cancel_time < placed
         {
@@ -339,7 +344,7 @@ impl Order {
     /// # Errors
     /// [`OrderError::Invalid`].
     pub fn place(report: Report, customer: CustomerId, now: Timestamp) -> Result<(Self, News), OrderError> {
-        valid(&report)?;
+        valid(&report, now)?;
         let news = News {
             placed: true,
             payments: report.payments.keys().copied().collect(),
@@ -355,7 +360,7 @@ impl Order {
     /// [`OrderError::Contradicted`] where it says otherwise than the record, [`OrderError::Invalid`] where both together
     /// cannot be. The order is as it was then.
     pub fn revise(&mut self, report: &Report, customer: CustomerId, now: Timestamp) -> Result<News, OrderError> {
-        valid(report)?;
+        valid(report, now)?;
         let differs = |field: String| OrderError::Contradicted { name: self.facts.name.clone(), field };
         if let Some(field) = self.first_difference(report, customer) {
             return Err(differs(field));
@@ -376,7 +381,7 @@ impl Order {
             facts.cancellation.clone_from(&report.cancellation);
             news.cancelled = true;
         }
-        valid(&facts)?;
+        valid(&facts, now)?;
         if !news.is_none() {
             self.facts = facts;
             self.revision += 1;
@@ -412,8 +417,8 @@ impl Order {
     }
 }
 
-fn valid(report: &Report) -> Result<(), OrderError> {
-    let violations = report.contradictions();
+fn valid(report: &Report, now: Timestamp) -> Result<(), OrderError> {
+    let violations = report.contradictions(now);
     if violations.is_empty() { Ok(()) } else { Err(OrderError::Invalid(violations)) }
 }
 

@@ -65,7 +65,7 @@ fn an_order_is_worth_the_price_and_delivery_of_its_lines_whatever_was_paid() {
     assert_eq!(report().total_minor(), 9_990 + 2_765 + 14_400 + 877);
     let other = paid(1, PaymentMethod::CreditCard, 1);
     assert_eq!(other.total_minor(), report().total_minor());
-    assert!(other.contradictions().is_empty(), "a payment that differs from the total is no error");
+    assert!(other.contradictions(at(100)).is_empty(), "a payment that differs from the total is no error");
 }
 
 #[test]
@@ -132,9 +132,20 @@ fn what_contradicts_the_record_is_refused_and_changes_nothing() {
 fn everything_that_contradicts_itself_is_said_at_once() {
     let mut wrong = returned("r1", &[(1, 3), (9, 1)]);
     wrong.terms.destination_zone = "Mars/Olympus".into();
+    wrong.terms.store = "organizations/hk/stores/1".into();
     wrong.cancellation = Some(Cancellation { cancel_time: at(9), reason: String::new() });
-    let rules: Vec<_> = wrong.contradictions().into_iter().map(|v| v.rule).collect();
-    assert_eq!(rules, ["ZONE_UNKNOWN", "CANCELLED_BEFORE_PLACED", "RETURN_EXCEEDS_LINE", "RETURN_EXCEEDS_LINE"]);
+    let rules: Vec<_> = wrong.contradictions(at(100)).into_iter().map(|v| v.rule).collect();
+    assert_eq!(
+        rules,
+        ["ZONE_UNKNOWN", "STORE_MISPLACED", "CANCELLED_BEFORE_PLACED", "RETURN_EXCEEDS_LINE", "RETURN_EXCEEDS_LINE"]
+    );
+}
+
+#[test]
+fn an_order_of_next_year_is_refused_and_one_of_a_fast_clock_is_not() {
+    let rules = |now| report().contradictions(now).into_iter().map(|v| v.rule).collect::<Vec<_>>();
+    assert_eq!(rules(at(10 - 25)), ["TIMESTAMP_IN_FUTURE"]);
+    assert!(rules(at(10 - 23)).is_empty());
 }
 
 fn any_report() -> impl Strategy<Value = Report> {

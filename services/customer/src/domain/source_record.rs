@@ -2,6 +2,7 @@
 //! change: a source that says something else makes a new version.
 
 use guanxi_kernel::{Timestamp, Violation};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::identifier::RawIdentifier;
@@ -74,6 +75,13 @@ impl SourceRecord {
         if self.source == OWN_SOURCE {
             say("record.source".into(), "SOURCE_RESERVED", format!("{OWN_SOURCE:?} is for what callers declare"));
         }
+        if is_future(self.event_time, now) {
+            say(
+                "record.event_time".into(),
+                "TIMESTAMP_IN_FUTURE",
+                format!("{} is more than a day after now", self.event_time),
+            );
+        }
         if self.stated.birth_date.is_some_and(|date| date.is_future(now)) {
             say("record.birth_date".into(), "BIRTH_DATE_FUTURE", "is after today".into());
         }
@@ -95,6 +103,11 @@ impl SourceRecord {
     }
 }
 
+/// Whether what is said to have happened `at` lies further in the future than clocks and zones are apart.
+pub fn is_future(at: Timestamp, now: Timestamp) -> bool {
+    at.duration_since(now) > SignedDuration::from_hours(24)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::identifier::IdentifierKind;
@@ -112,7 +125,7 @@ mod tests {
         let record = SourceRecord {
             source: OWN_SOURCE.into(),
             external_id: "1".into(),
-            event_time: at("2024-01-01T00:00:00Z"),
+            event_time: at("2925-01-01T00:00:00Z"),
             basis: Basis::Observed,
             region: "ZZ".into(),
             stated: Stated {
@@ -128,6 +141,7 @@ mod tests {
         let rules: Vec<_> = record.contradictions(at("2024-01-01T00:00:00Z")).into_iter().map(|v| v.rule).collect();
         let expected = [
             "SOURCE_RESERVED",
+            "TIMESTAMP_IN_FUTURE",
             "BIRTH_DATE_FUTURE",
             "REGION_UNKNOWN",
             "VALIDITY_EMPTY",

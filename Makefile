@@ -19,8 +19,8 @@ run: tools  ## Build, start all four services on SQLite, load a sample, and stay
 	@tools/sample.sh $(guanxi)
 
 test: tools lint  ## Everything: lints, contracts, all tests (PostgreSQL and Redis are started for them)
+	cargo test --workspace --locked --doc --quiet
 	cargo nextest run --workspace --locked
-	cargo test --workspace --locked --doc
 
 lint: tools lint-proto  ## Format, clippy, contracts, dependencies
 	cargo fmt --all --check

@@ -268,7 +268,9 @@ fn returned_lines(lines: &[ReturnLine]) -> Result<Vec<ReturnedLine>, Refused> {
 }
 
 fn earned(member: MemberId, command: &Command, outcome: Outcome) -> Vec<u8> {
-    let (Outcome::Earned(earned, lot), Command::Earn(earn)) = (outcome, command) else { return Vec::new() };
+    let (Outcome::Earned(earned, lot), Command::Earn(earn)) = (outcome, command) else {
+        unreachable!("an order comes to what it earned")
+    };
     EarnPointsResponse {
         points: earned.earning.points.get(),
         lot: lot.map(|lot| wire::lot(member, &lot, Some(&earn.order))),
@@ -278,30 +280,30 @@ fn earned(member: MemberId, command: &Command, outcome: Outcome) -> Vec<u8> {
 }
 
 fn spent(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Spent(points, left) = outcome else { return Vec::new() };
+    let Outcome::Spent(points, left) = outcome else { unreachable!("a spend comes to what was spent") };
     SpendPointsResponse { points: points.get(), balance: Some(wire::balance(&left)) }.encode_to_vec()
 }
 
 fn placed(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
     let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
     PlaceHoldResponse { hold, balance }.encode_to_vec()
 }
 
 fn captured(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
     let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
     CaptureHoldResponse { hold, balance }.encode_to_vec()
 }
 
 fn voided(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { return Vec::new() };
+    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
     let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
     VoidHoldResponse { hold, balance }.encode_to_vec()
 }
 
 fn returned(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Returned(returned, left) = outcome else { return Vec::new() };
+    let Outcome::Returned(returned, left) = outcome else { unreachable!("a return comes to what it did") };
     ReturnOrderResponse {
         refunded_points: returned.refunded.get(),
         reversed_points: returned.reversed.get(),

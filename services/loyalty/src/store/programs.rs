@@ -77,11 +77,13 @@ impl Programs {
         connection: &impl ConnectionTrait,
         versions: Vec<Version>,
     ) -> Result<BTreeMap<ProgramId, Arc<Program>>> {
-        let known = self.known();
-        let is_known = |row: &&Version| known.get(&row.root_id).is_some_and(|program| program.version == row.version);
-        let (kept, stale): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_known);
-        let mut programs: Vec<Arc<Program>> = kept.iter().map(|row| Arc::clone(&known[&row.root_id])).collect();
-        let stale: Vec<Uuid> = stale.iter().map(|row| row.root_id).collect();
+        let (mut programs, mut stale) = (Vec::new(), Vec::new());
+        for row in &versions {
+            match self.known(row) {
+                Some(program) => programs.push(program),
+                None => stale.push(row.root_id),
+            }
+        }
         for row in of_roots::<Model>(connection, "programs", &stale, "").await? {
             let (root, program) = (row.root_id, Arc::new(program(row)?));
             self.0.lock().expect("nobody panics while holding it").insert(root, Arc::clone(&program));
@@ -90,8 +92,9 @@ impl Programs {
         Ok(programs.into_iter().map(|program| (program.id.clone(), program)).collect())
     }
 
-    fn known(&self) -> HashMap<Uuid, Arc<Program>> {
-        self.0.lock().expect("nobody panics while holding it").clone()
+    fn known(&self, row: &Version) -> Option<Arc<Program>> {
+        let kept = self.0.lock().expect("nobody panics while holding it");
+        kept.get(&row.root_id).filter(|program| program.version == row.version).map(Arc::clone)
     }
 }
 

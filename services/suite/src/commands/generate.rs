@@ -16,9 +16,10 @@ use crate::load::progress::Progress;
 use crate::load::settle::{Settled, settle};
 use crate::shown;
 
-/// Loads a made-up retailer of electronics in China, Hong Kong and Japan, through the same streams as an import, and
-/// returns when all that the services tell each other has settled. The same seed makes the same one: done again, it adds
-/// what is new and changes nothing else.
+/// Load a made-up retailer: the same seed makes the same one
+///
+/// It sells electronics in China, Hong Kong and Japan, goes through the same streams as an import, and has settled when
+/// this returns. Done again, it adds what is new and changes nothing else.
 #[derive(Debug, Args)]
 pub struct Generate {
     /// How many customers

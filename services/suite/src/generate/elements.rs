@@ -13,6 +13,7 @@ use guanxi_kernel::id::natural_id;
 use guanxi_kernel::name::OrderName;
 use jiff::Timestamp;
 
+use super::deliveries::Parcel;
 use super::orders::{Line, Method, Purchase, Tender};
 use super::people::Person;
 use super::places;
@@ -156,11 +157,20 @@ impl Purchase {
         Some(SubmitReviewRequest { request_id, review: Some(review), historical: true })
     }
 
+    /// Its parcels that were neither delivered nor given up by `until`.
+    pub fn on_their_way(&self, until: Timestamp) -> impl Iterator<Item = &Parcel> {
+        let cancelled = self.cancelled.is_some_and(|(at, _)| at <= until);
+        let open = move |at: Option<Timestamp>| at.is_none_or(|at| at > until);
+        self.parcels.iter().filter(move |parcel| {
+            let sent = parcel.scans.first().is_some_and(|scan| scan.time <= until);
+            sent && !cancelled && open(parcel.delivered) && open(parcel.failed)
+        })
+    }
+
     /// The later days that were promised for parcels that are still on their way.
     pub fn postponements(&self, person: &Person, until: Timestamp) -> Vec<RevisePromiseRequest> {
-        let on_its_way = |at: Option<Timestamp>| at.is_none_or(|at| at > until);
-        let parcels = self.parcels.iter().filter(|parcel| on_its_way(parcel.delivered) && on_its_way(parcel.failed));
-        let late = parcels.filter(|_| self.promised < person.organization.date(until));
+        let overdue = self.promised < person.organization.date(until);
+        let late = self.on_their_way(until).filter(|_| overdue);
         let postponed = late.filter_map(|parcel| Some((&parcel.seller, parcel.postponed?)));
         let revise = postponed.map(|(seller, (day, cause))| {
             let shipment = self.name().shipment(seller).to_string();

@@ -9,6 +9,7 @@ use guanxi_client::contracts::feedback::v1::{Answer, InviteRequest, SubmitRespon
 use guanxi_client::contracts::logistics::v1::RevisePromiseRequest;
 use guanxi_client::contracts::time::to_proto;
 use guanxi_client::{Client, Error};
+use guanxi_kernel::Timestamp;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
@@ -50,7 +51,7 @@ pub struct Loaded {
     pub customers: usize,
     /// Orders.
     pub orders: usize,
-    /// Somebody with many orders, by organisation and number at the tills.
+    /// Somebody of whom there is much to see, by organisation and number at the tills.
     pub example: Option<(&'static Organization, u64)>,
 }
 
@@ -161,7 +162,7 @@ impl<'a> Load<'a> {
     async fn orders(&self) -> Done<Loaded> {
         let until = self.sample.until;
         let loaded = RefCell::new(Loaded { customers: self.sample.customers as usize, ..Loaded::default() });
-        let busiest = RefCell::new((u64::MAX, 0, 0));
+        let mut liveliest = Liveliest::default();
         let (recorded, parcels) = mpsc::unbounded_channel();
         let (finished, opinions) = mpsc::unbounded_channel();
         let orders = stream::iter(self.sample.purchases()).map(|(person, purchase)| Item {
@@ -177,7 +178,9 @@ impl<'a> Load<'a> {
                 self.bar.borrow_mut().inc();
                 let mut loaded = loaded.borrow_mut();
                 loaded.orders += 1;
-                loaded.remember(&mut busiest.borrow_mut(), person);
+                if let Some(number) = liveliest.count(person, purchase, until) {
+                    loaded.example = Some((person.organization, number));
+                }
                 // Whoever would receive it has failed, and says so.
                 let _received = (recorded.send(Arc::clone(&origin)), finished.send(origin));
             };
@@ -272,15 +275,23 @@ impl<'a> Load<'a> {
     }
 }
 
-impl Loaded {
-    /// Keeps the customer of a till who has the most orders, of those who come by customer.
-    fn remember(&mut self, (index, count, most): &mut (u64, usize, usize), person: &Person) {
-        *count = if *index == person.index { *count + 1 } else { 1 };
-        *index = person.index;
-        if let Some(number) = person.till.filter(|_| *count > *most) {
-            *most = *count;
-            self.example = Some((person.organization, number));
-        }
+/// Whom to show: of those who come by customer, the one with most parcels on their way, then with most orders.
+#[derive(Debug, Default)]
+struct Liveliest {
+    current: (u64, usize),
+    most: usize,
+}
+
+impl Liveliest {
+    /// The person's number at the tills, where this order makes him the liveliest so far.
+    fn count(&mut self, person: &Person, purchase: &Purchase, until: Timestamp) -> Option<u64> {
+        let (index, so_far) = self.current;
+        let before = if index == person.index { so_far } else { 0 };
+        let score = before + 1 + 100 * purchase.on_their_way(until).count();
+        self.current = (person.index, score);
+        let number = person.till.filter(|_| score > self.most)?;
+        self.most = score;
+        Some(number)
     }
 }
 

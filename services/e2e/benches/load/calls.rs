@@ -22,7 +22,6 @@ use tokio::sync::{Mutex, mpsc};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
-use uuid::Uuid;
 
 use crate::drive::Calls;
 use crate::server::Guanxi;
@@ -58,7 +57,7 @@ pub struct World {
 }
 
 fn id() -> String {
-    Uuid::new_v4().to_string()
+    guanxi_client::request_id()
 }
 
 fn with_token<T>(message: T, token: &AsciiMetadataValue) -> Request<T> {
@@ -99,7 +98,7 @@ impl World {
         };
         let program = Program {
             display_name: "bench".into(),
-            point_currency: Some(PointCurrency { display_name: "points".into(), ..Default::default() }),
+            point_currency: Some(PointCurrency { display_name: "points".into() }),
             currency_code: "CNY".into(),
             time_zone: "Asia/Shanghai".into(),
             rounding: Rounding::Floor.into(),
@@ -188,7 +187,7 @@ fn earn(member: &str) -> EarnPointsRequest {
     EarnPointsRequest {
         request_id: id(),
         member: member.to_owned(),
-        order: format!("orders/bench:{}", Uuid::new_v4().simple()),
+        order: format!("orders/bench:{}", id()),
         purchase: Some(Purchase {
             currency_code: "CNY".into(),
             lines: vec![line(1, 299_900), line(2, 12_950)],

@@ -15,6 +15,9 @@ use super::table::{Fault, Row, Table};
 use super::value::{Format, Moment, whole};
 use crate::failed::{Done, Failed};
 
+/// Where in the list the customer of each key is.
+type ByKey = HashMap<String, usize>;
+
 /// What goes in, except the reviews, which are read as they are sent.
 #[derive(Debug, Default)]
 pub struct Export {
@@ -237,7 +240,7 @@ impl Reader<'_> {
     }
 
     /// The customers' rows, and where each key's is.
-    fn customers(&self, rejects: &mut Rejects) -> Done<(Vec<Customer>, Option<HashMap<String, usize>>)> {
+    fn customers(&self, rejects: &mut Rejects) -> Done<(Vec<Customer>, Option<ByKey>)> {
         let columns = &self.mapping.customers;
         let address = columns.address.as_ref();
         let mut needed = vec![&*columns.key, &columns.external_id];
@@ -299,7 +302,7 @@ impl Reader<'_> {
     fn orders(
         &self,
         export: &mut Export,
-        by_key: &Option<HashMap<String, usize>>,
+        by_key: &Option<ByKey>,
         mut items: Parts<Item>,
         mut payments: Parts<Payment>,
         rejects: &mut Rejects,
@@ -347,7 +350,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn order(&self, row: &Row<'_>, export: &mut Export, by_key: &HashMap<String, usize>) -> Result<Order, Fault> {
+    fn order(&self, row: &Row<'_>, export: &mut Export, by_key: &ByKey) -> Result<Order, Fault> {
         let columns = &self.mapping.orders;
         let moment = |text: &str| self.format.moment(text);
         let order_time = row.read(&columns.order_time, moment)?;

@@ -6,7 +6,9 @@ use clap::Args;
 
 use crate::failed::{Done, Failed};
 
-/// Ends with 0 where the process with this admin port takes calls, else with 1.
+/// Ask a process whether it takes calls
+///
+/// Ends with 0 where it does, else with 1.
 #[derive(Debug, Args)]
 pub struct Healthcheck {
     /// The admin port to ask

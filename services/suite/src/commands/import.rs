@@ -11,8 +11,10 @@ use crate::import::{self, Mapping};
 /// Where the rejects go unless it is said.
 pub const REJECTS: &str = "rejects.csv";
 
-/// Loads the CSV files of an export through the services' streams, and returns when all that they tell each other has
-/// settled. Done again, it loads what is new and changes nothing else. What cannot be loaded is left out and told.
+/// Load a shop system's export of CSV files
+///
+/// They go through the services' streams; it returns when all that the services tell each other has settled. Done again,
+/// it loads what is new and changes nothing else. What cannot be loaded is left out and told.
 #[derive(Debug, Args)]
 pub struct Import {
     /// `olist DIR`, the export of Olist; or DIR alone with --mapping

@@ -5,8 +5,10 @@ use clap::Args;
 use crate::commands::serve::{SettingsArgs, settings};
 use crate::failed::{Done, Failed};
 
-/// Brings the databases of all services, or of those that are named, up to date. `guanxi serve` does so by itself; this
-/// is for deployments that do it beforehand. Several may run at once: one works, the others wait.
+/// Bring the databases up to date and end
+///
+/// `guanxi serve` does so by itself; this is for deployments that do it beforehand. Several may run at once: one works,
+/// the others wait.
 #[derive(Debug, Args)]
 pub struct Migrate {
     #[command(flatten)]

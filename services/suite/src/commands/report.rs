@@ -31,7 +31,7 @@ const ORDER: [&str; 18] = [
     "nps",
 ];
 
-/// Reports figures of live data.
+/// Report figures, each from the service whose they are
 #[derive(Debug, Args)]
 pub struct Report {
     #[command(subcommand)]

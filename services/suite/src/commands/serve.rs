@@ -12,7 +12,9 @@ use guanxi_runtime::{Service, Settings};
 use crate::failed::{Done, Failed};
 use crate::services;
 
-/// Runs services until SIGINT or SIGTERM. Settings come from defaults, then --config, then the environment
+/// Serve all services, or those that are named
+///
+/// They run until SIGINT or SIGTERM. Settings come from defaults, then --config, then the environment
 /// (GUANXI_SERVER__LISTEN and the like), then these flags.
 #[derive(Debug, Args)]
 pub struct Serve {

@@ -12,7 +12,7 @@ use crate::failed::{Done, Failed};
 
 mod customer;
 
-/// Shows one thing.
+/// Show a customer as all services know it
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(subcommand)]

@@ -14,8 +14,10 @@ use rand::RngCore;
 
 use crate::failed::{Done, Failed};
 
-/// Signs a token and prints it: HS256 with a secret, EdDSA with an Ed25519 private key in PEM. The services check it by
-/// `auth.mode` and `auth.key` or `auth.key_file`.
+/// Sign a token for development, or make a key for it
+///
+/// HS256 with a secret, EdDSA with an Ed25519 private key in PEM. The services check it by `auth.mode` and `auth.key` or
+/// `auth.key_file`. In production an identity provider signs tokens.
 #[derive(Debug, Args)]
 pub struct Token {
     /// The file that holds the secret (at least 32 bytes) or the private key in PEM

@@ -12,7 +12,9 @@ use crate::connection::Connection;
 use crate::failed::{Done, Failed};
 use crate::{services, shown};
 
-/// Checks every invariant of every service, prints the rows that break one, and ends with 1 where there are any.
+/// Check every invariant of every service on live data
+///
+/// Prints the rows that break one, and ends with 1 where there are any.
 #[derive(Debug, Args)]
 pub struct Verify {
     #[command(flatten)]

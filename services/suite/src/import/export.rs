@@ -113,7 +113,7 @@ pub fn read(dir: &Path, mapping: &Mapping, rejects: &mut Rejects) -> Done<Export
     let (customers, by_key) = reader.customers(rejects)?;
     let mut export = Export { customers, ..Export::default() };
     reader.orders(&mut export, &by_key, items, payments, rejects)?;
-    let first = export.orders.iter().map(|order| order.order_time).min();
+    let first = export.customers.iter().filter_map(|customer| customer.event_time).min();
     for customer in &mut export.customers {
         customer.event_time = customer.event_time.or(first);
     }
@@ -324,16 +324,14 @@ impl Reader<'_> {
                 rejects.add(&row.place, &columns.number, "is there twice: the first one counts");
                 continue;
             }
-            let Some(by_key) = by_key.as_ref().filter(|_| items.there && payments.there) else {
+            let Some(by_key) = by_key else {
                 export.left_out += 1;
                 continue;
             };
             let read = row.check().and_then(|()| self.order(&row, export, by_key));
             let place = row.place.clone();
             match read {
-                Ok(order) if items.bad.contains(order.name.number()) || payments.bad.contains(order.name.number()) => {
-                    export.left_out += 1;
-                }
+                Ok(order) if items.spoil(&order) || payments.spoil(&order) => export.left_out += 1,
                 Ok(mut order) => {
                     order.items = items.take(order.name.number());
                     order.payments = payments.take(order.name.number());
@@ -397,6 +395,11 @@ impl<T> Parts<T> {
     fn new(file: &str, order_column: &str, there: bool) -> Self {
         let (file, order_column) = (file.to_owned(), order_column.to_owned());
         Self { file, order_column, rows: HashMap::new(), bad: HashSet::new(), there }
+    }
+
+    /// Whether an order cannot be whole by this table.
+    fn spoil(&self, order: &Order) -> bool {
+        !self.there || self.bad.contains(order.name.number())
     }
 
     /// What belongs to an order.

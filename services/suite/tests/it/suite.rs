@@ -32,7 +32,7 @@ impl Suite {
         let mut child = guanxi()
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir"])
             .arg(dir.path().join("data"))
-            .env("GUANXI_TELEMETRY__LEVEL", "warn")
+            .env("GUANXI_TELEMETRY__LEVEL", "error")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use guanxi_store::sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use guanxi_store::sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use crate::servers::{self, Kind, Shared};
 
@@ -26,15 +26,42 @@ pub async fn fresh_database() -> io::Result<String> {
             SERVER.get_or_init(|| started).port
         }
     };
-    let name = format!("t{}", guanxi_kernel::new_id().simple());
-    create_database(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), &name).await?;
+    let admin = admin(&format!("postgres://postgres@127.0.0.1:{port}/postgres")).await?;
+    drop_orphans(&admin).await?;
+    let name = format!("t{}_{}", std::process::id(), guanxi_kernel::new_id().simple());
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.map_err(io::Error::other)?;
+    admin.close().await.map_err(io::Error::other)?;
     Ok(format!("postgres://postgres@127.0.0.1:{port}/{name}"))
 }
 
-async fn create_database(url: &str, name: &str) -> io::Result<()> {
+async fn admin(url: &str) -> io::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
-    let admin = Database::connect(options).await.map_err(io::Error::other)?;
+    Database::connect(options).await.map_err(io::Error::other)
+}
+
+/// Drops a few databases of test processes that have ended, so that the disk does not fill with them.
+async fn drop_orphans(admin: &DatabaseConnection) -> io::Result<()> {
+    const AT_ONCE: usize = 3;
+    let sql = "SELECT datname FROM pg_database WHERE datname LIKE 't%\\_%'";
+    let rows = admin
+        .query_all_raw(Statement::from_string(admin.get_database_backend(), sql))
+        .await
+        .map_err(io::Error::other)?;
+    let names = rows.iter().filter_map(|row| row.try_get::<String>("", "datname").ok());
+    let orphaned = names.filter(|name| {
+        let process = name[1..].split('_').next().and_then(|pid| pid.parse::<u32>().ok());
+        process.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    });
+    for name in orphaned.take(AT_ONCE) {
+        // Another test may drop it at the same moment.
+        admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.ok();
+    }
+    Ok(())
+}
+
+async fn create_database(url: &str, name: &str) -> io::Result<()> {
+    let admin = admin(url).await?;
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.map_err(io::Error::other)?;
     admin.close().await.map_err(io::Error::other)
 }

@@ -25,7 +25,7 @@ use self::orders::Purchase;
 use self::people::{People, Person};
 
 /// The first day up to which two years of orders are there.
-pub const FIRST_UNTIL: Date = date(2026, 1, 1);
+pub const FIRST_UNTIL: Date = date(2024, 1, 1);
 
 /// A retailer, and as much of it as one looks at.
 #[derive(Debug, Clone)]

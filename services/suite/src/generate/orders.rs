@@ -11,8 +11,8 @@ use super::opinions::Opinion;
 use super::people::Person;
 use super::places::Store;
 
-/// The retailer's first day: 1 January 2024, 00:00 UTC, in seconds since 1970.
-const FIRST_DAY: i64 = 1_704_067_200;
+/// The retailer's first day: 1 January 2022, 00:00 UTC, in seconds since 1970.
+const FIRST_DAY: i64 = 1_640_995_200;
 
 /// Two years, in seconds: 730 days.
 pub const TWO_YEARS: i64 = 730 * DAY;
@@ -113,7 +113,8 @@ pub fn purchases(seed: u64, person: &Person, until: Timestamp) -> Vec<Purchase> 
     let every = TWO_YEARS / dice.between(least, most);
     let first = FIRST_DAY - dice.between(0, every);
     let (end, begin) = (until.as_second(), until.as_second() - TWO_YEARS);
-    let turns = (begin - first).max(0) / every..=(end - first) / every;
+    // One turn more at either end, since an order may move within its day.
+    let turns = ((begin - first) / every - 1).max(0)..=(end - first) / every + 1;
     turns
         .filter_map(|turn| {
             let mut dice = Dice::of(seed, "order", &[person.index, turn.unsigned_abs()]);
@@ -141,18 +142,15 @@ fn purchase(person: &Person, turn: i64, time: Timestamp, mut dice: Dice) -> Purc
     let cancelled = (!carried && dice.chance(30)).then(|| {
         (later(time, dice.between(1, 20) * 3_600), *dice.one_of(&["changed mind", "out of stock", "paid too late"]))
     });
-    let mut promised = person.organization.date(time);
     let days = if carried { 0 } else { dice.between(2, 6) };
-    promised = promised.saturating_add(days.days());
+    let promised = person.organization.date(time).saturating_add(days.days());
     let parcels: Vec<Parcel> = match cancelled {
         Some((at, _)) => sellers.iter().map(|seller| Parcel::cancelled(seller, at)).collect(),
         None if carried => sellers.iter().map(|seller| Parcel::carried_home(seller, time, person)).collect(),
         None => sellers.iter().map(|seller| Parcel::sent(seller, time, promised, person, &mut dice)).collect(),
     };
-    let failed = parcels.iter().find_map(|parcel| parcel.failed);
-    let delivered = parcels.iter().map(|parcel| parcel.delivered).max().flatten();
-    let complete = failed.is_none() && cancelled.is_none();
-    let returned = delivered.filter(|_| complete && dice.chance(30));
+    let given_up = last(parcels.iter().map(|parcel| parcel.failed));
+    let returned = last(parcels.iter().map(|parcel| parcel.delivered)).filter(|_| dice.chance(30));
     Purchase {
         source: if in_store { "pos" } else { "app" },
         customer,
@@ -162,7 +160,7 @@ fn purchase(person: &Person, turn: i64, time: Timestamp, mut dice: Dice) -> Purc
         store: in_store.then_some(person.store),
         tenders: tenders(&lines, in_store, &mut dice),
         promised,
-        cancelled: cancelled.or(failed.map(|at| (later(at, 2 * DAY), "never arrived"))),
+        cancelled: cancelled.or(given_up.map(|at| (later(at, 2 * DAY), "never arrived"))),
         returned: returned.map(|at| {
             let reason = *dice.one_of(&["尺寸不合适", "不喜欢", "有瑕疵", "买错了", "比想象的大"]);
             (later(at, dice.between(1, 6) * DAY), reason)
@@ -171,6 +169,11 @@ fn purchase(person: &Person, turn: i64, time: Timestamp, mut dice: Dice) -> Purc
         parcels,
         lines,
     }
+}
+
+/// The last of them, where all of them are.
+fn last(all: impl Iterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
+    all.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Whether it is bought in the store, and the person's number with the shop system that takes the order.

@@ -8,7 +8,7 @@ use super::names::{self, Name};
 use super::places::{ORGANIZATIONS, Organization, Store};
 
 /// The first and last day on which somebody became a customer: all before the first order.
-const REGISTRATION: (Date, Date) = (date(2015, 1, 1), date(2023, 12, 1));
+const REGISTRATION: (Date, Date) = (date(2012, 1, 1), date(2021, 12, 1));
 
 /// A customer.
 #[derive(Debug, Clone)]

@@ -66,6 +66,13 @@ fn a_later_day_only_adds() {
 }
 
 #[test]
+fn the_first_day_that_one_can_look_at_has_two_years_behind_it() {
+    let sample = Sample::new(1, 500, FIRST_UNTIL);
+    let oldest = sample.purchases().map(|(_, purchase)| purchase.time.as_second()).min().expect("orders");
+    assert!(sample.until.as_second() - oldest > orders::TWO_YEARS - 30 * orders::DAY);
+}
+
+#[test]
 fn a_customer_buys_three_times_on_average_and_few_buy_very_often() {
     let sample = Sample::new(1, 5_000, UNTIL);
     let mut orders = BTreeMap::<u64, u64>::new();

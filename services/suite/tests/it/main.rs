@@ -6,4 +6,5 @@ mod bad_input;
 mod commands;
 mod export;
 mod olist;
+mod sample;
 mod suite;

@@ -29,23 +29,28 @@ impl Suite {
     /// Starts it; ready when this returns.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = guanxi()
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir"])
-            .arg(dir.path().join("data"))
-            .env("GUANXI_TELEMETRY__LEVEL", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let address = ready.split(" on ").nth(1).and_then(|rest| rest.split(',').next());
-        let endpoint = format!("http://{}", address.expect("the ready line names the address"));
+        let (child, ready) = serve(dir.path(), "127.0.0.1:0");
+        let endpoint = format!("http://{}", address(&ready));
         Self { child, endpoint, ready, dir }
+    }
+
+    /// Kills it without a word, and starts it again on the same data and port.
+    pub fn crash_and_start_again(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.ready) = serve(self.dir.path(), address(&self.ready));
+    }
+
+    /// Starts a command against it.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = guanxi();
+        command.args(arguments).args(["--endpoint", &self.endpoint]).current_dir(self.dir.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs a command against it, in the test's directory.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        guanxi().args(arguments).args(["--endpoint", &self.endpoint]).current_dir(self.dir.path()).output().unwrap()
+        self.begin(arguments).wait_with_output().unwrap()
     }
 
     /// The same, which must end well; what it wrote.
@@ -72,6 +77,26 @@ impl Suite {
         let rejects = std::fs::read_to_string(file).unwrap_or_default();
         rejects.lines().skip(1).map(str::to_owned).collect()
     }
+}
+
+/// A process that serves all services, and its ready line.
+fn serve(dir: &Path, listen: &str) -> (Child, String) {
+    let mut child = guanxi()
+        .args(["serve", "--listen", listen, "--admin", "127.0.0.1:0", "--data-dir"])
+        .arg(dir.join("data"))
+        .env("GUANXI_TELEMETRY__LEVEL", "error")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    (child, ready)
+}
+
+/// The address in a ready line.
+fn address(ready: &str) -> &str {
+    let address = ready.split(" on ").nth(1).and_then(|rest| rest.split(',').next());
+    address.expect("the ready line names the address")
 }
 
 impl Drop for Suite {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod commands;
 mod export;
+mod mapping;
 mod olist;
 mod sample;
 mod suite;

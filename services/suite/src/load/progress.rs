@@ -1,9 +1,10 @@
 //! What a person sees while much is loaded: bars on a terminal, one plain line for each kind at its end elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::shown;
 
@@ -35,8 +36,12 @@ impl Progress {
     /// A bar for `total` elements.
     pub fn bar(&self, label: &'static str, total: usize) -> Bar {
         let style =
-            ProgressStyle::with_template("{msg:10} {bar:20.cyan/dim} {human_pos:>9} / {human_len}   {per_sec:.dim}")
+            ProgressStyle::with_template("{msg:10} {bar:20.cyan/dim} {human_pos:>9} / {human_len}   {rate:.dim}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+                    // A bar that cannot be drawn is no reason to stop.
+                    let _drawn = write!(text, "{:.0}/s", state.per_sec());
+                })
                 .progress_chars("━━╌");
         let bar = self.bars.add(ProgressBar::new(total as u64).with_style(style).with_message(label));
         Bar { bar, label, since: Instant::now(), done: 0, plain: !self.terminal }

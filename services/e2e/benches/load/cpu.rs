@@ -26,6 +26,14 @@ pub fn used(roots: &[u32]) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// CPU time that this process alone has used, without its children.
+pub fn own() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
 /// A process's parent and ticks: its own, and those of its children that it has waited for.
 fn stat(pid: u32) -> Option<(u32, u32, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -57,9 +57,7 @@ fn histogram() -> Histogram<u64> {
 }
 
 pub async fn closed(callers: usize, length: Duration, processes: &[u32], calls: Calls) -> Run {
-    let (servers, client, began) = (cpu::used(processes), cpu::used(&[std::process::id()]), Instant::now());
-    // This process's children are servers that are counted apart.
-    let own = client.saturating_sub(servers);
+    let (servers, own, began) = (cpu::used(processes), cpu::own(), Instant::now());
     let next = Arc::new(AtomicU64::new(0));
     let tasks: Vec<_> = (0..callers)
         .map(|_| {
@@ -85,8 +83,7 @@ pub async fn closed(callers: usize, length: Duration, processes: &[u32], calls: 
 }
 
 pub async fn open(rate: f64, length: Duration, processes: &[u32], calls: Calls) -> Run {
-    let (servers, client, began) = (cpu::used(processes), cpu::used(&[std::process::id()]), Instant::now());
-    let own = client.saturating_sub(servers);
+    let (servers, own, began) = (cpu::used(processes), cpu::own(), Instant::now());
     let gap = Duration::from_secs_f64(1.0 / rate);
     let total = (length.as_secs_f64() * rate) as u64;
     let mut tasks = Vec::with_capacity(total as usize);
@@ -138,7 +135,5 @@ async fn collect(tasks: Vec<Task>, began: Instant, processes: &[u32], servers: D
 }
 
 fn spent(processes: &[u32], servers: Duration, own: Duration) -> (Duration, Duration) {
-    let now = cpu::used(processes);
-    let client = cpu::used(&[std::process::id()]).saturating_sub(now);
-    (now.saturating_sub(servers), client.saturating_sub(own))
+    (cpu::used(processes).saturating_sub(servers), cpu::own().saturating_sub(own))
 }

@@ -59,7 +59,7 @@ async fn bench(length: Duration, only: Option<String>) {
     guanxi.stop().await;
 
     // One transaction for each call, as many at once as PostgreSQL has connections for.
-    let environment = [("GUANXI_LOYALTY__LARGEST_BATCH", "1"), ("GUANXI_LOYALTY__LANES", "32")];
+    let environment = [("GUANXI_LOYALTY__POINTS_BATCH", "1"), ("GUANXI_LOYALTY__POINTS_LANES", "16")];
     let mut guanxi = server::Guanxi::start(&databases, &redis, &environment).await;
     let processes = guanxi.processes(&postgres, &redis);
     for callers in [64, 256] {

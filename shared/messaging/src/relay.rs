@@ -1,10 +1,10 @@
 //! The relay: numbers what was committed and puts it on the bus. One replica at a time does it for a partition, by a
 //! lease; two at once would be slow and still right, since numbering locks the partition's head.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use guanxi_kernel::Uuid;
 use guanxi_store::outbox::Position;
 use guanxi_store::{Database, StoreError, sea_orm::DbBackend};
@@ -16,6 +16,9 @@ use crate::bus::{Bus, Entry, Stream};
 const BATCH: u32 = 512;
 /// How long a lease lasts without renewal.
 const LEASE: Duration = Duration::from_secs(10);
+/// How long a pass that found something lasts at least: what is committed meanwhile goes with the next one, and reaches
+/// consumers together. A lone event waits for nothing.
+const PACE: Duration = Duration::from_millis(10);
 /// How often it looks for what other replicas committed.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -41,6 +44,7 @@ impl Relay {
             let committed = self.db.committed();
             let mut committed = std::pin::pin!(committed);
             committed.as_mut().enable();
+            let began = tokio::time::Instant::now();
             match self.pass(&mut leases).await {
                 Ok(0) => {
                     pause = Duration::ZERO;
@@ -52,7 +56,15 @@ impl Relay {
                         () = stop.cancelled() => {}
                     }
                 }
-                Ok(_) => pause = Duration::ZERO,
+                Ok(passed) => {
+                    pause = Duration::ZERO;
+                    if passed < BATCH as usize {
+                        tokio::select! {
+                            () = tokio::time::sleep_until(began + PACE) => {}
+                            () = stop.cancelled() => {}
+                        }
+                    }
+                }
                 Err(error) => {
                     pause = (pause * 2).clamp(Duration::from_millis(50), Duration::from_secs(5));
                     tracing::warn!(service = self.db.service(), %error, "the relay could not pass; it tries again");
@@ -71,21 +83,23 @@ impl Relay {
 
     /// Numbers and publishes what waits; says how many parcels that were.
     async fn pass(&self, leases: &mut Leases<'_>) -> Result<usize, StoreError> {
-        let mut passed = 0;
+        let mut ours = Vec::new();
         for (partition, _) in self.db.outbox_waiting().await? {
-            if !leases.have(partition).await? {
-                continue;
+            if leases.have(partition).await? {
+                ours.push(partition);
             }
-            let parcels = self.db.number_outbox(partition, BATCH).await?;
-            passed += parcels.len();
-            let entries: Vec<Entry> = parcels
-                .into_iter()
-                .map(|parcel| Entry {
-                    first: parcel.first,
-                    last: Position { epoch: parcel.epoch, number: parcel.last },
-                    body: Bytes::from(parcel.body),
-                })
-                .collect();
+        }
+        if ours.is_empty() {
+            return Ok(0);
+        }
+        let parcels = self.db.number_outbox(&ours, BATCH).await?;
+        let passed = parcels.len();
+        let mut entries: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
+        for (partition, parcel) in parcels {
+            let last = Position { epoch: parcel.epoch, number: parcel.last };
+            entries.entry(partition).or_default().push(Entry { first: parcel.first, last, body: parcel.body.into() });
+        }
+        for (partition, entries) in entries {
             let stream = Stream { producer: self.db.service().to_owned(), partition };
             if let Err(error) = self.bus.publish(&stream, &entries).await {
                 // Consumers compare their place with the head's every few seconds and replay.

@@ -72,8 +72,9 @@ impl Database {
                 (writer, sqlite(&url, (*readers).max(1)).await?)
             }
             DatabaseConfig::Postgres { url, connections } => {
-                let pool = postgres(url, service, (*connections).max(2)).await?;
-                (pool.clone(), pool)
+                let readers = (*connections / 3).max(1);
+                let writer = postgres(url, service, (*connections - readers).max(1), WRITER).await?;
+                (writer, postgres(url, service, readers, READER).await?)
             }
         };
         let backend = writer.get_database_backend();
@@ -175,7 +176,26 @@ async fn sqlite(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr
     sea_orm::Database::connect(options).await
 }
 
-async fn postgres(url: &str, service: &'static str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+/// What the planner may do with statements that name their rows by key. Plans are made once for each statement and kept;
+/// those of a young database are made while its tables are empty, when reading all of a table looks cheapest, so they must
+/// follow the keys. No statement is worth compiling.
+const WRITER: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+/// Those that read may have to join whole tables.
+const READER: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off")];
+
+async fn postgres(
+    url: &str,
+    service: &'static str,
+    connections: u32,
+    planner: &'static [(&str, &str)],
+) -> Result<DatabaseConnection, DbErr> {
     let own_database = url.contains("{service}");
     let mut options = ConnectOptions::new(url.replace("{service}", service));
     options
@@ -188,7 +208,7 @@ async fn postgres(url: &str, service: &'static str, connections: u32) -> Result<
         .test_before_acquire(false)
         .set_application_name(format!("guanxi-{service}"))
         .map_sqlx_postgres_opts(move |options| {
-            let options = options.statement_cache_capacity(512).options([("plan_cache_mode", "force_generic_plan")]);
+            let options = options.statement_cache_capacity(512).options(planner.iter().copied());
             if own_database { options } else { options.options([("search_path", service)]) }
         });
     let connection = sea_orm::Database::connect(options).await?;

@@ -33,6 +33,32 @@ pub fn any_text(backend: DbBackend, column: &str, at: usize, texts: &[String]) -
     }
 }
 
+/// `(first, second) IN (pairs)`, as a condition with its parameters, `$1` on. Each pair is looked up by itself: two lists with
+/// AND between them would have PostgreSQL try every first with every second.
+pub fn any_pair(backend: DbBackend, columns: (&str, &str), pairs: &[(Uuid, Uuid)]) -> (String, Vec<Value>) {
+    let (first, second) = columns;
+    if backend == DbBackend::Postgres {
+        let (firsts, seconds): (Vec<Uuid>, Vec<Uuid>) = pairs.iter().copied().unzip();
+        let source = "SELECT a, b FROM unnest($1::uuid[], $2::uuid[]) AS k(a, b)";
+        (format!("({first}, {second}) IN ({source})"), vec![firsts.into(), seconds.into()])
+    } else {
+        let pairs: Vec<_> = pairs.iter().map(|(a, b)| [a.simple().to_string(), b.simple().to_string()]).collect();
+        let json = serde_json::to_string(&pairs).expect("strings encode");
+        let source = "SELECT unhex(value->>0), unhex(value->>1) FROM json_each(?1)";
+        (format!("({first}, {second}) IN ({source})"), vec![json.into()])
+    }
+}
+
+/// `column IN (numbers)`, as a condition with one parameter: `$at`, and its value.
+pub fn any_int(backend: DbBackend, column: &str, at: usize, numbers: &[i64]) -> (String, Value) {
+    if backend == DbBackend::Postgres {
+        (format!("{column} = ANY(${at}::int8[])"), numbers.to_vec().into())
+    } else {
+        let json = serde_json::to_string(numbers).expect("numbers encode");
+        (format!("{column} IN (SELECT value FROM json_each(?{at}))"), json.into())
+    }
+}
+
 fn hex_list(ids: &[Uuid]) -> String {
     serde_json::to_string(&ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).expect("strings encode")
 }

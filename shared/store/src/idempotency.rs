@@ -38,12 +38,10 @@ pub(crate) async fn earlier(tx: &Tx, write: &Write) -> Result<Earlier> {
 
 /// One answer for each write, in their order, by one statement.
 pub(crate) async fn earlier_of(tx: &Tx, writes: &[&Write]) -> Result<Vec<Earlier>> {
-    let ids: Vec<Uuid> = writes.iter().map(|write| write.request_id).collect();
-    let roots: Vec<Uuid> = writes.iter().map(|write| write.root).collect();
-    let (by_root, roots) = dialect::any_uuid(tx.backend(), "root_id", 1, &roots);
-    let (by_id, ids) = dialect::any_uuid(tx.backend(), "request_id", 2, &ids);
-    let sql = format!("SELECT root_id, request_id, scope, digest, reply FROM idempotency WHERE {by_root} AND {by_id}");
-    let rows = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, [roots, ids])).await?;
+    let asked: Vec<(Uuid, Uuid)> = writes.iter().map(|write| (write.root, write.request_id)).collect();
+    let (condition, values) = dialect::any_pair(tx.backend(), ("root_id", "request_id"), &asked);
+    let sql = format!("SELECT root_id, request_id, scope, digest, reply FROM idempotency WHERE {condition}");
+    let rows = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in rows {
         let key: (Uuid, Uuid, String) =

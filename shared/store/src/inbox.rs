@@ -255,12 +255,10 @@ async fn seen(tx: &Tx, events: &[IncomingEvent]) -> Result<HashSet<Uuid>> {
     if events.is_empty() {
         return Ok(HashSet::new());
     }
-    let roots: Vec<Uuid> = events.iter().map(|event| event.root).collect();
-    let ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
-    let (by_root, roots) = dialect::any_uuid(tx.backend(), "root_id", 1, &roots);
-    let (by_id, ids) = dialect::any_uuid(tx.backend(), "event_id", 2, &ids);
-    let sql = format!("SELECT event_id FROM inbox WHERE {by_root} AND {by_id}");
-    let rows = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, [roots, ids])).await?;
+    let asked: Vec<(Uuid, Uuid)> = events.iter().map(|event| (event.root, event.id)).collect();
+    let (condition, values) = dialect::any_pair(tx.backend(), ("root_id", "event_id"), &asked);
+    let sql = format!("SELECT event_id FROM inbox WHERE {condition}");
+    let rows = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
     rows.iter().map(|row| Ok(row.try_get("", "event_id")?)).collect()
 }
 

@@ -3,10 +3,11 @@
 //!
 //! After the commit the relay numbers parcels densely under an epoch; a parcel keeps its place for ever.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guanxi_kernel::{OrganizationId, Timestamp, Uuid};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Cell, Column, Rows, Table};
@@ -22,6 +23,12 @@ const TABLE: Table = Table::new(
         Column::time("record_time"),
     ],
 );
+
+const NUMBERED: Table =
+    Table::new("outbox", &[Column::uuid("root_id"), Column::int("epoch"), Column::int("first_number")]);
+
+const HEADS: Table =
+    Table::new("outbox_head", &[Column::int("partition"), Column::int("epoch"), Column::int("number")]);
 
 /// A fact to tell, before it is numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,44 +180,46 @@ fn partition_of(key: &str, partitions: u32) -> usize {
 }
 
 impl Database {
-    /// Numbers what waits in a partition, at most `limit` parcels, in the order in which they were written, and returns
-    /// it. Safe to call from two processes at once: the head's row is locked.
+    /// Numbers what waits in these partitions, at most `limit` parcels, in the order in which they were written, and
+    /// returns it with its partition. One transaction for all of them. Safe to call from two processes at once: the
+    /// heads' rows are locked.
     ///
     /// # Errors
     /// The database's.
-    pub async fn number_outbox(&self, partition: u32, limit: u32) -> Result<Vec<NumberedParcel>> {
+    pub async fn number_outbox(&self, partitions: &[u32], limit: u32) -> Result<Vec<(u32, NumberedParcel)>> {
         self.retry(|| async {
             let tx = self.begin(guanxi_kernel::Call::internal("relay")).await?;
-            let head = lock_head(tx.conn(), tx.backend(), partition, tx.now()).await?;
-            let (order, lock) = match tx.backend() {
-                DbBackend::Postgres => ("sequence", " FOR UPDATE"),
-                _ => ("rowid", ""),
-            };
+            let mut heads = lock_heads(&tx, partitions).await?;
+            let order = if tx.backend() == DbBackend::Postgres { "sequence" } else { "rowid" };
+            let (of_partitions, partitions) = dialect::any_int(tx.backend(), "partition", 1, &numbers(partitions));
             let sql = format!(
-                "SELECT root_id, events, body FROM outbox WHERE partition = $1 AND first_number IS NULL \
-                 ORDER BY {order} LIMIT $2{lock}"
+                "SELECT root_id, partition, events, body FROM outbox WHERE {of_partitions} AND first_number IS NULL \
+                 ORDER BY {order} LIMIT $2"
             );
-            let values = [i64::from(partition).into(), i64::from(limit).into()];
+            let values = [partitions, i64::from(limit).into()];
             let waiting = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
             if waiting.is_empty() {
                 return Ok(Vec::new());
             }
-            const NUMBERED: Table =
-                Table::new("outbox", &[Column::uuid("root_id"), Column::int("epoch"), Column::int("first_number")]);
-            let mut numbered = Vec::new();
+            let mut numbered = Vec::with_capacity(waiting.len());
             let mut rows = Rows::new(&NUMBERED);
-            let mut last = head.number;
             for parcel in waiting {
-                let events: i64 = parcel.try_get("", "events")?;
-                rows.push([Cell::Uuid(parcel.try_get("", "root_id")?), Cell::Int(head.epoch), Cell::Int(last + 1)]);
+                let (partition, events): (i64, i64) = (parcel.try_get("", "partition")?, parcel.try_get("", "events")?);
+                let partition = u32::try_from(partition).map_err(StoreError::row)?;
+                let head =
+                    heads.get_mut(&partition).ok_or_else(|| StoreError::Row("a partition has no head".into()))?;
+                let first = head.number + 1;
+                head.number += events;
+                rows.push([Cell::Uuid(parcel.try_get("", "root_id")?), Cell::Int(head.epoch), Cell::Int(first)]);
                 let body = parcel.try_get("", "body")?;
-                numbered.push(NumberedParcel { epoch: head.epoch, first: last + 1, last: last + events, body });
-                last += events;
+                numbered.push((partition, NumberedParcel { epoch: head.epoch, first, last: head.number, body }));
             }
             rows.update(&tx, &["root_id"]).await?;
-            let sql = "UPDATE outbox_head SET number = $1 WHERE partition = $2";
-            let values = [last.into(), i64::from(partition).into()];
-            tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+            let mut rows = Rows::new(&HEADS);
+            for (partition, head) in heads {
+                rows.push([Cell::from(partition), Cell::Int(head.epoch), Cell::Int(head.number)]);
+            }
+            rows.update(&tx, &["partition"]).await?;
             self.commit(tx).await?;
             Ok(numbered)
         })
@@ -353,16 +362,33 @@ fn new_epoch(now: Timestamp) -> i64 {
     now.as_second().max(1)
 }
 
-async fn lock_head(conn: &DatabaseTransaction, backend: DbBackend, partition: u32, now: Timestamp) -> Result<Position> {
-    let sql = format!("SELECT epoch, number FROM outbox_head WHERE partition = $1{}", dialect::for_update(backend));
-    let statement = Statement::from_sql_and_values(backend, sql, [i64::from(partition).into()]);
-    if let Some(row) = conn.query_one_raw(statement).await? {
-        return Ok(Position { epoch: row.try_get("", "epoch")?, number: row.try_get("", "number")? });
+/// The heads of these partitions, locked in one order; a partition that has none yet begins an epoch.
+async fn lock_heads(tx: &Tx, partitions: &[u32]) -> Result<BTreeMap<u32, Position>> {
+    let mut heads = BTreeMap::new();
+    let (of_partitions, values) = dialect::any_int(tx.backend(), "partition", 1, &numbers(partitions));
+    let lock = dialect::for_update(tx.backend());
+    let sql =
+        format!("SELECT partition, epoch, number FROM outbox_head WHERE {of_partitions} ORDER BY partition{lock}");
+    for row in tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, [values])).await? {
+        let partition = u32::try_from(row.try_get::<i64>("", "partition")?).map_err(StoreError::row)?;
+        heads.insert(partition, Position { epoch: row.try_get("", "epoch")?, number: row.try_get("", "number")? });
     }
-    let epoch = new_epoch(now);
-    let sql = "INSERT INTO outbox_head (partition, epoch, number) VALUES ($1, $2, 0)";
-    conn.execute_raw(Statement::from_sql_and_values(backend, sql, [i64::from(partition).into(), epoch.into()])).await?;
-    Ok(Position { epoch, number: 0 })
+    let mut rows = Rows::new(&HEADS);
+    for &partition in partitions.iter().filter(|partition| !heads.contains_key(partition)) {
+        rows.push([Cell::from(partition), Cell::Int(new_epoch(tx.now())), Cell::Int(0)]);
+    }
+    if !rows.is_empty() {
+        rows.insert(tx).await?;
+        let begun = Position { epoch: new_epoch(tx.now()), number: 0 };
+        for &partition in partitions {
+            heads.entry(partition).or_insert(begun);
+        }
+    }
+    Ok(heads)
+}
+
+fn numbers(partitions: &[u32]) -> Vec<i64> {
+    partitions.iter().map(|&partition| partition.into()).collect()
 }
 
 /// The trace context of an event, shared.

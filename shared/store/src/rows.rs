@@ -13,7 +13,7 @@ pub enum Type {
     Uuid,
     /// A 64-bit integer.
     Int,
-    /// A text without U+0001 alone (it stands for NULL on the way).
+    /// A text. One that is [`NULL_TEXT`] alone would come back as NULL.
     Text,
     /// Bytes.
     Bytes,
@@ -22,6 +22,9 @@ pub enum Type {
     /// True or false; never NULL.
     Bool,
 }
+
+/// What stands for NULL among texts on their way to PostgreSQL: no caller means it.
+const NULL_TEXT: &str = "\u{1}NULL\u{1}";
 
 /// A column of a table that is written in sets.
 #[derive(Debug, Clone, Copy)]
@@ -228,7 +231,7 @@ impl Rows {
             let (sql_type, null) = match column.holds {
                 Type::Uuid => ("uuid", "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"),
                 Type::Int => ("int8", "(-9223372036854775808)::int8"),
-                Type::Text => ("text", "E'\\x01'"),
+                Type::Text => ("text", "E'\\x01NULL\\x01'"),
                 Type::Bytes => ("bytea", "'\\x01'::bytea"),
                 Type::Time => ("timestamptz", "'0001-01-01T00:00:00Z'::timestamptz"),
                 Type::Bool => ("bool", "NULL"),
@@ -313,7 +316,7 @@ fn array(column: &Column, cells: Vec<Cell>) -> Value {
             .into_iter()
             .map(|cell| match cell {
                 Cell::Text(text) => text,
-                Cell::Null if column.nullable => "\u{1}".to_owned(),
+                Cell::Null if column.nullable => NULL_TEXT.to_owned(),
                 other => wrong(&other),
             })
             .collect::<Vec<_>>()

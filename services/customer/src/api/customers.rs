@@ -162,10 +162,7 @@ impl Customers {
 
     async fn list(&self, call: &Call, message: ListCustomersRequest) -> Result<ListCustomersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "create_time" } else { &message.order_by };
-        let (organization, _) = convert::all((
-            convert::organization(&message.organization, "organization"),
-            wire::text(&message.filter, "filter"),
-        ))?;
+        let organization = convert::organization(&message.organization, "organization")?;
         let deleted = if message.show_deleted { "deleted too" } else { "" };
         let asked = ["ListCustomers", &message.organization, &message.filter, order_by, deleted];
         let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;

@@ -145,14 +145,10 @@ fn after(key: &[String]) -> Result<(Timestamp, Uuid, i64), Refused> {
 /// A record from the contract's message.
 fn source_record(message: pb::SourceRecord) -> Result<SourceRecord, Refused> {
     let address = message.address.clone().unwrap_or_default();
-    let names = [&message.display_name, &message.given_name, &message.family_name];
-    let mut texts = wire::profile_texts("record", names, &address);
-    texts.push((&message.external_id, "record.external_id".to_owned()));
-    let (event_time, birth_date, claims, ()) = convert::all((
+    let (event_time, birth_date, claims) = convert::all((
         convert::required_instant(message.event_time.as_ref(), "record.event_time"),
         wire::birth_date(&message.birth_date, "record.birth_date"),
         message.identifiers.iter().enumerate().map(|(at, claimed)| claim(claimed, at)).collect::<Result<Vec<_>, _>>(),
-        wire::texts(texts),
     ))?;
     let name = PersonName { display: message.display_name, given: message.given_name, family: message.family_name };
     let profile = Profile {

@@ -8,7 +8,6 @@ use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{OrganizationId, Refused, Violation};
 use guanxi_rpc::convert;
 
-use super::wire;
 use crate::domain::order::{Cancellation, Line, Order, Payment, PaymentMethod, Report, Return, State, Terms};
 
 /// A report from the contract's message, whose rules it keeps. An empty destination zone stays empty.
@@ -22,14 +21,9 @@ pub fn report(message: pb::Order, organization: OrganizationId) -> Result<Report
         convert::currency(&message.currency_code, "order.currency_code"),
         convert::optional_date(&message.promised_date, "order.promised_date"),
         cancellation(&message),
-        convert::all((
-            lines(&message.lines),
-            payments(&message.payments),
-            returns(&message.returns),
-            wire::texts(texts(&message)),
-        )),
+        convert::all((lines(&message.lines), payments(&message.payments), returns(&message.returns))),
     ))?;
-    let (lines, payments, returns, ()) = inner;
+    let (lines, payments, returns) = inner;
     Ok(Report {
         name,
         organization,
@@ -45,27 +39,6 @@ pub fn report(message: pb::Order, organization: OrganizationId) -> Result<Report
         returns,
         cancellation,
     })
-}
-
-fn texts(message: &pb::Order) -> Vec<(&str, String)> {
-    let mut all = vec![
-        (message.cancel_reason.as_str(), "order.cancel_reason".to_owned()),
-        (message.destination_zone.as_str(), "order.destination_zone".to_owned()),
-    ];
-    for (at, line) in message.lines.iter().enumerate() {
-        let fields = [
-            (&line.product, "product"),
-            (&line.category, "category"),
-            (&line.brand, "brand"),
-            (&line.seller, "seller"),
-        ];
-        all.extend(fields.map(|(value, field)| (value.as_str(), format!("order.lines[{at}].{field}"))));
-    }
-    for (at, back) in message.returns.iter().enumerate() {
-        let fields = [(&back.return_id, "return_id"), (&back.reason, "reason")];
-        all.extend(fields.map(|(value, field)| (value.as_str(), format!("order.returns[{at}].{field}"))));
-    }
-    all
 }
 
 fn cancellation(message: &pb::Order) -> Result<Option<Cancellation>, Refused> {

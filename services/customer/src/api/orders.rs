@@ -74,10 +74,9 @@ impl Orders {
 
     async fn list(&self, call: &Call, message: ListOrdersRequest) -> Result<ListOrdersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "order_time desc" } else { &message.order_by };
-        let (customer, organization, _) = convert::all((
+        let (customer, organization) = convert::all((
             convert::optional_name::<CustomerId>(&message.customer, "customer"),
             convert::organization(&message.organization, "organization"),
-            wire::text(&message.filter, "filter"),
         ))?;
         let asked = ["ListOrders", &message.customer, &message.organization, &message.filter, order_by];
         let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;

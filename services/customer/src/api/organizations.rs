@@ -13,7 +13,6 @@ use guanxi_store::Database;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::wire;
 use crate::domain::organization::{Organization, Store, StoreName, check_zone, root};
 use crate::store::organizations;
 
@@ -35,20 +34,19 @@ impl Organizations {
         message: CreateOrganizationRequest,
     ) -> Result<CreateOrganizationResponse, Refused> {
         let stated = convert::required(message.organization.as_ref(), "organization")?;
-        let (id, currency, (), display_name) = convert::all((
+        let (id, currency, ()) = convert::all((
             convert::name::<OrganizationId>(
                 &format!("{}/{}", OrganizationId::COLLECTION, message.organization_id),
                 "organization_id",
             ),
             convert::currency(&stated.currency_code, "organization.currency_code"),
             check_zone(&stated.time_zone, "organization.time_zone"),
-            wire::text(&stated.display_name, "organization.display_name"),
         ))?;
         call.may_write(&id)?;
         let write = write("OrganizationService/CreateOrganization", root(&id), &message)?;
         let made = |create_time| Organization {
             id: id.clone(),
-            display_name: display_name.clone(),
+            display_name: stated.display_name.clone(),
             time_zone: stated.time_zone.clone(),
             currency,
             create_time,
@@ -71,18 +69,16 @@ impl Organizations {
             "" => Ok(()),
             zone => check_zone(zone, "store.time_zone"),
         };
-        let (name, (), display_name, locality) = convert::all((
+        let (name, ()) = convert::all((
             convert::name::<StoreName>(&format!("{}/stores/{}", message.parent, message.store_id), "store_id"),
             zone,
-            wire::text(&stated.display_name, "store.display_name"),
-            wire::text(&stated.locality, "store.locality"),
         ))?;
         call.may_write(&name.organization)?;
         let write = write("OrganizationService/CreateStore", root(&name.organization), &message)?;
         let made = |create_time| Store {
             name: name.clone(),
-            display_name: display_name.clone(),
-            locality: locality.clone(),
+            display_name: stated.display_name.clone(),
+            locality: stated.locality.clone(),
             time_zone: stated.time_zone.clone(),
             create_time,
         };

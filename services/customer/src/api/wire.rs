@@ -2,7 +2,7 @@
 
 use guanxi_contracts::customer::v1::{self as pb, CustomerState, IdentifierType, RejectedField, Rejection};
 use guanxi_contracts::time::to_proto;
-use guanxi_kernel::{Access, Call, Kind, OrganizationId, Refused, Violation};
+use guanxi_kernel::{Access, Call, Kind, OrganizationId, Refused};
 use guanxi_rpc::convert;
 
 use crate::domain::customer::Customer;
@@ -10,30 +10,6 @@ use crate::domain::edge::Edge;
 use crate::domain::identifier::{Identifier, IdentifierKind, RawIdentifier, Reader};
 use crate::domain::phone::Region;
 use crate::domain::profile::{BirthDate, PersonName, PostalAddress, Profile};
-
-/// A text that every database can hold.
-///
-/// # Errors
-/// INVALID_ARGUMENT for `field` where it holds U+0000, or is U+0001 alone.
-pub fn text(value: &str, field: &str) -> Result<String, Refused> {
-    if value.contains('\0') || value == "\u{1}" {
-        return Err(Refused::invalid(field, "TEXT_CONTROL_CHARACTER", "holds a control character"));
-    }
-    Ok(value.to_owned())
-}
-
-/// Every text of a message checked at once: the fields in which one cannot be kept.
-///
-/// # Errors
-/// INVALID_ARGUMENT with all of them.
-pub fn texts<'a>(values: impl IntoIterator<Item = (&'a str, String)>) -> Result<(), Refused> {
-    let wrong: Vec<Violation> = values
-        .into_iter()
-        .filter_map(|(value, field)| text(value, &field).err())
-        .flat_map(|refused| refused.field_violations().to_vec())
-        .collect();
-    if wrong.is_empty() { Ok(()) } else { Err(Refused::violations(wrong)) }
-}
 
 /// The kind that a contract's type names. The contract's rules let no other value through.
 pub fn kind(value: i32, field: &str) -> Result<IdentifierKind, Refused> {
@@ -53,11 +29,8 @@ pub fn kind(value: i32, field: &str) -> Result<IdentifierKind, Refused> {
 /// # Errors
 /// INVALID_ARGUMENT, with the field under `field`.
 pub fn raw_identifier(message: &pb::Identifier, field: &str) -> Result<RawIdentifier, Refused> {
-    let (kind, value) = convert::all((
-        kind(message.r#type, &format!("{field}.type")),
-        text(&message.value, &format!("{field}.value")),
-    ))?;
-    Ok(RawIdentifier { kind, source: message.source.clone(), value })
+    let kind = kind(message.r#type, &format!("{field}.type"))?;
+    Ok(RawIdentifier { kind, source: message.source.clone(), value: message.value.clone() })
 }
 
 /// An identifier that recognises a customer.
@@ -107,11 +80,7 @@ pub fn edge(edge: &Edge, of: &Identifier) -> pb::IdentityEdge {
 /// INVALID_ARGUMENT with every field that is wrong, under `customer.`.
 pub fn profile(message: &pb::Customer) -> Result<Profile, Refused> {
     let address = message.address.clone().unwrap_or_default();
-    let names = [&message.display_name, &message.given_name, &message.family_name];
-    let (birth_date, ()) = convert::all((
-        birth_date(&message.birth_date, "customer.birth_date"),
-        texts(profile_texts("customer", names, &address)),
-    ))?;
+    let birth_date = birth_date(&message.birth_date, "customer.birth_date")?;
     Ok(Profile {
         name: PersonName {
             display: message.display_name.clone(),
@@ -131,25 +100,6 @@ pub fn profile(message: &pb::Customer) -> Result<Profile, Refused> {
 pub fn birth_date(text: &str, field: &str) -> Result<Option<guanxi_kernel::civil::Date>, Refused> {
     convert::optional_date(text, field)
         .map_err(|_| Refused::invalid(field, "DATE_MALFORMED", "is not a date, YYYY-MM-DD"))
-}
-
-/// The texts of a name and an address, with their fields under `under`.
-pub fn profile_texts<'a>(under: &str, names: [&'a String; 3], address: &'a pb::Address) -> Vec<(&'a str, String)> {
-    let [display, given, family] = names;
-    let mut all: Vec<(&str, String)> = [
-        (display, "display_name"),
-        (given, "given_name"),
-        (family, "family_name"),
-        (&address.postal_code, "address.postal_code"),
-        (&address.administrative_area, "address.administrative_area"),
-        (&address.locality, "address.locality"),
-    ]
-    .into_iter()
-    .map(|(value, field)| (value.as_str(), format!("{under}.{field}")))
-    .collect();
-    let lines = address.address_lines.iter().enumerate();
-    all.extend(lines.map(|(at, line)| (line.as_str(), format!("{under}.address.address_lines[{at}]"))));
-    all
 }
 
 /// A postal address.

@@ -136,7 +136,7 @@ matrix! {
         assert_eq!(rules, ["BIRTH_DATE_FUTURE", "SOURCE_REQUIRED", "SOURCE_MISPLACED"]);
         assert_eq!(answers[3].rejection.as_ref().expect("is rejected").reason, "NOT_FOUND");
         assert_eq!(rejected(answers[4].rejection.as_ref()), [("record.source", "SOURCE_RESERVED")]);
-        assert_eq!(rejected(answers[5].rejection.as_ref()), [("record.display_name", "TEXT_CONTROL_CHARACTER")]);
+        assert_eq!(rejected(answers[5].rejection.as_ref()), [("record.display_name", "string.no_nul")]);
         assert_eq!(figures(&client).await["customers"], 2);
     }
 

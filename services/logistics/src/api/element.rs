@@ -4,7 +4,7 @@ use guanxi_contracts::logistics::v1 as proto;
 use guanxi_kernel::{Kind, Refused, Timestamp};
 use guanxi_rpc::{check, convert};
 
-use super::{text, wire};
+use super::wire;
 use crate::domain::{Occurred, Outcome, PackageReference, Report, instant};
 use crate::store::intake::{Intake, Taken, What};
 
@@ -14,14 +14,13 @@ use crate::store::intake::{Intake, Taken, What};
 /// INVALID_ARGUMENT with a violation for each wrong field.
 pub fn read(message: &proto::IngestEventsRequest) -> Result<Intake, Refused> {
     check(message)?;
-    let (organization, reference, revision_time, occurred, source_kind, zone, ()) = convert::all((
+    let (organization, reference, revision_time, occurred, source_kind, zone) = convert::all((
         convert::organization(&message.organization, "organization"),
         wire::reference(message.package.as_ref(), "package"),
         convert::instant(message.source_revision_time.as_ref(), "source_revision_time"),
         occurred(message),
         wire::source_kind(message.source_kind),
         zone(&message.time_zone),
-        texts(message),
     ))?;
     let carrier = match (&reference, message.carrier.as_str()) {
         (PackageReference::Number(number), "") => &number.carrier,
@@ -51,7 +50,7 @@ fn occurred(message: &proto::IngestEventsRequest) -> Result<Occurred, Refused> {
     match (at, message.occurred_text.as_str()) {
         (None, "") => Ok(Occurred::Missing),
         (Some(at), "") => Ok(Occurred::Instant(at)),
-        (None, written) => Ok(Occurred::Text(text(written, "occurred_text")?.to_owned())),
+        (None, written) => Ok(Occurred::Text(written.to_owned())),
         (Some(_), _) => {
             let description = "only one of occurred_time and occurred_text may be given";
             Err(Refused::invalid("occurred_text", "TIME_AMBIGUOUS", description))
@@ -65,20 +64,6 @@ fn zone(name: &str) -> Result<String, Refused> {
         return Err(Refused::invalid("time_zone", "ZONE_UNKNOWN", description));
     }
     Ok(name.to_owned())
-}
-
-fn texts(message: &proto::IngestEventsRequest) -> Result<(), Refused> {
-    for (value, field) in [
-        (&message.source_event_id, "source_event_id"),
-        (&message.feed_version, "feed_version"),
-        (&message.status_name, "status_name"),
-        (&message.code, "code"),
-        (&message.description, "description"),
-        (&message.location, "location"),
-    ] {
-        text(value, field)?;
-    }
-    Ok(())
 }
 
 /// The answer to an event that was taken.

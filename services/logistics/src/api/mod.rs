@@ -20,11 +20,3 @@ fn reply<M: Message + Default>(written: &Written) -> Result<M, Refused> {
         Refused::internal("the stored reply of this request cannot be read")
     })
 }
-
-/// A text that a database can hold.
-fn text<'a>(value: &'a str, field: &str) -> Result<&'a str, Refused> {
-    if value.contains('\0') {
-        return Err(Refused::invalid(field, "string.no_nul", "value must not contain U+0000"));
-    }
-    Ok(value)
-}

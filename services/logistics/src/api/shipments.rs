@@ -30,13 +30,13 @@ impl Shipments {
 
 /// A shipment to record, as a request asks for it.
 fn asked(message: &CreateShipmentRequest) -> Result<Asked, Refused> {
-    let (organization, order, seller, customer, promise) = convert::all((
+    let (organization, order, customer, promise) = convert::all((
         convert::organization(&message.organization, "organization"),
         convert::optional_name::<OrderName>(&message.order, "order"),
-        wire::seller(&message.seller),
         convert::optional_name::<CustomerId>(&message.customer, "customer"),
         message.promise.as_ref().map(wire::promise_given).transpose(),
     ))?;
+    let seller = Some(message.seller.clone()).filter(|seller| !seller.is_empty());
     let numbers = message.packages.iter().map(|p| p.tracking_number.as_ref().map(wire::number_given)).collect();
     Ok(Asked { organization, order, seller, customer, promise, numbers })
 }
@@ -137,10 +137,9 @@ impl ShipmentService for Shipments {
     ) -> Result<Response<RevisePromiseResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (id, promise, _) = convert::all((
+            let (id, promise) = convert::all((
                 convert::name::<ShipmentId>(&message.name, "name"),
                 convert::required(message.promise.as_ref(), "promise").and_then(wire::promise_given),
-                super::text(&message.actor, "actor"),
             ))?;
             let write = write("ShipmentService/RevisePromise", id.uuid(), &message)?;
             let (message, promise) = (&message, &promise);

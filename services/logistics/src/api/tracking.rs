@@ -61,16 +61,15 @@ impl Tracks {
 
 /// The event that a retraction names: what it is about, whose it is, and the root of the write.
 fn retracted(message: &RetractEventRequest) -> Result<(Intake, Uuid), Refused> {
-    let reason = super::text(&message.reason, "reason")?.to_owned();
+    let reason = message.reason.clone();
     let (reference, organization, target): (_, Option<OrganizationId>, _) =
         match (message.event.as_str(), &message.source_event) {
             ("", Some(event)) => {
-                let (reference, organization, id) = convert::all((
+                let (reference, organization) = convert::all((
                     wire::reference(event.package.as_ref(), "source_event.package"),
                     convert::organization(&event.organization, "source_event.organization"),
-                    super::text(&event.source_event_id, "source_event.source_event_id"),
                 ))?;
-                let key = EventKey { source: event.source.clone(), id: SourceId::Given(id.to_owned()) };
+                let key = EventKey { source: event.source.clone(), id: SourceId::Given(event.source_event_id.clone()) };
                 (reference, organization, Target::Key(key))
             }
             (name, None) if !name.is_empty() => {

@@ -7,7 +7,6 @@ use guanxi_kernel::{OrderName, Refuse, Refused, Timestamp};
 use guanxi_rpc::convert::{self, to_instant};
 use guanxi_store::time::from_column;
 
-use super::text;
 use crate::domain::{
     Change, HistoryItem, PackageReference, Promise, Revision, Shipment, SourceKind, Standing, Status, TimeBasis,
     TrackingNumber, Unplaced,
@@ -258,14 +257,6 @@ pub fn change(change: &Change, stored: Timestamp) -> proto::ShipmentChange {
 /// A number that a caller gives.
 pub fn number_given(given: &proto::TrackingNumber) -> TrackingNumber {
     TrackingNumber::new(&given.carrier, &given.number)
-}
-
-/// A seller that a caller names; empty means none.
-///
-/// # Errors
-/// INVALID_ARGUMENT where no database can hold it.
-pub fn seller(given: &str) -> Result<Option<String>, Refused> {
-    Ok(Some(text(given, "seller")?).filter(|seller| !seller.is_empty()).map(str::to_owned))
 }
 
 fn int(count: u32) -> i32 {

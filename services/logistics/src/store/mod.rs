@@ -1,6 +1,5 @@
 //! The logistics database: shipments as aggregates, tracks as they were reported, and what both need to be found.
 
-mod dialect;
 pub mod entities;
 pub mod intake;
 pub mod invariants;

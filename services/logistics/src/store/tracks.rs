@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use guanxi_kernel::{PageRequest, Refused, Timestamp, Uuid};
+use guanxi_store::dialect::{any_pair, any_uuid};
 use guanxi_store::time::from_column;
 use guanxi_store::{Cell, Result, Rows, StoreError, Tx};
 use sea_orm::prelude::DateTimeUtc;
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::entities::{retractions, tracking_events};
-use super::{dialect, read, rows_of};
+use super::{read, rows_of};
 use crate::domain::{Digest, Event, EventKey, HistoryItem, SourceId, SourceKind, Status, Track};
 
 /// What the fold needs of an event.
@@ -62,7 +63,9 @@ pub async fn stored(tx: &Tx, events: &[(Uuid, Uuid)]) -> Result<HashMap<(Uuid, U
     }
     let mut found: HashMap<(Uuid, Uuid), Vec<Digest>> = HashMap::new();
     if !events.is_empty() {
-        let statement = dialect::keyed(tx.backend(), events);
+        let (condition, values) = any_pair(tx.backend(), ("root_id", "event_id"), events);
+        let sql = format!("SELECT root_id, event_id, digest FROM tracking_events WHERE {condition}");
+        let statement = Statement::from_sql_and_values(tx.backend(), sql, values);
         for row in Row::find_by_statement(statement).all(tx.conn()).await? {
             found.entry((row.root_id, row.event_id)).or_default().push(Digest(row.digest));
         }
@@ -210,7 +213,7 @@ pub async fn insert_retractions(tx: &Tx, retracted: Vec<retractions::Model>) -> 
 /// The database's.
 pub async fn clear(tx: &Tx, roots: &[Uuid]) -> Result<()> {
     for table in ["tracking_events", "retractions"] {
-        let (condition, value) = guanxi_store::dialect::any_uuid(tx.backend(), "root_id", 1, roots);
+        let (condition, value) = any_uuid(tx.backend(), "root_id", 1, roots);
         let sql = format!("DELETE FROM {table} WHERE {condition}");
         tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, [value])).await?;
     }

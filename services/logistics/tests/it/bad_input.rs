@@ -27,15 +27,16 @@ guanxi_testkit::matrix! {
             package: Some(PackageReference { package: package("1", "a").to_string(), ..place("1", "a") }),
             occurred_time: Some(guanxi_contracts::time::to_proto(at("2018-03-10T10:00:00Z"))),
             time_zone: "Mars/Olympus".into(),
-            code: "a\0b".into(),
             ..good.clone()
         };
-        let answers = ingest(env, vec![empty, contradictory, good]).await;
+        let nul = IngestEventsRequest { code: "a\0b".into(), description: "\0".into(), ..good.clone() };
+        let answers = ingest(env, vec![empty, contradictory, good, nul]).await;
         let wrong = |at: usize| answers[at].violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>();
         assert_eq!((answers[0].outcome(), answers[0].reason.as_str()), (IngestOutcome::Rejected, "INVALID_ARGUMENT"));
         assert_eq!(wrong(0), ["package", "source", "source_kind"]);
-        assert_eq!(wrong(1), ["package", "occurred_text", "time_zone", "code"]);
+        assert_eq!(wrong(1), ["package", "occurred_text", "time_zone"]);
         assert_eq!(answers[2].outcome(), IngestOutcome::Accepted);
+        assert_eq!(wrong(3), ["code", "description"]);
     }
 
     async fn a_request_says_every_wrong_field_at_once(env: &Env) {

@@ -208,8 +208,8 @@ impl PointsService for Points {
             let mut found = entries::page(connection, member.uuid(), order, before, page.size + 1).await?;
             let next_page_token = super::cut(&mut found, &page, |entry| entry.number.to_string());
             let orders: BTreeSet<Uuid> = found.iter().filter_map(|entry| Some(entry.order?.0)).collect();
-            let orders: Vec<Uuid> = orders.into_iter().collect();
-            let named = member_orders::load(connection, &[member.uuid()], &orders).await?;
+            let orders: Vec<(Uuid, Uuid)> = orders.into_iter().map(|order| (member.uuid(), order)).collect();
+            let named = member_orders::load(connection, &orders).await?;
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
             let entries = found.iter().map(|entry| wire::entry(member, entry, &named)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })

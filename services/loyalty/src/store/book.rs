@@ -87,8 +87,7 @@ pub async fn load(tx: &Tx, programs: &Programs, wanted: &[(MemberId, &Command)])
 pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)]) -> Result<()> {
     let needs = Needs::of(book, wanted);
     fill(tx.conn(), &mut book.accounts, &needs).await?;
-    let (members, returned) = pairs(&needs.returns);
-    for (member, order, return_id, line) in member_orders::returned(tx.conn(), &members, &returned).await? {
+    for (member, order, return_id, line) in member_orders::returned(tx.conn(), &pairs(&needs.returns)).await? {
         book.returned.entry((MemberId(member), order, return_id)).or_default().push(line);
     }
     if book.programs.values().any(|program| program.terms.pending == PendingPolicy::UntilDelivered) {
@@ -117,8 +116,8 @@ pub async fn fill(
         account.totals.held.is_positive() && needs.lots.get(&account.member).is_some_and(|lots| *lots > Lots::None)
     });
     let holding: Vec<Uuid> = holding.map(|account| account.member.uuid()).collect();
-    let (named_by, named): (Vec<_>, Vec<_>) = needs.holds.iter().map(|(member, hold)| (member.uuid(), hold.0)).unzip();
-    for (root, hold) in holds::load(connection, &holding, &named_by, &named).await? {
+    let named: Vec<_> = needs.holds.iter().map(|(member, hold)| (member.uuid(), hold.0)).collect();
+    for (root, hold) in holds::load(connection, &holding, &named).await? {
         if let Some(account) = accounts.get_mut(&MemberId(root)) {
             account.holds.insert(hold.id, hold);
         }
@@ -166,8 +165,7 @@ async fn put_orders(
         let held = account.holds.values().filter_map(|hold| hold.order.as_ref()).map(OrderId::from);
         wanted.extend(borrowed.chain(held).map(|order| (account.member, order)));
     }
-    let (members, orders) = pairs(&wanted);
-    for (root, order, record) in member_orders::load(connection, &members, &orders).await? {
+    for (root, order, record) in member_orders::load(connection, &pairs(&wanted)).await? {
         if let Some(account) = accounts.get_mut(&MemberId(root)) {
             account.orders.insert(order, record);
         }
@@ -175,8 +173,8 @@ async fn put_orders(
     Ok(())
 }
 
-fn pairs(wanted: &BTreeSet<(MemberId, OrderId)>) -> (Vec<Uuid>, Vec<Uuid>) {
-    wanted.iter().map(|(member, order)| (member.uuid(), order.0)).unzip()
+fn pairs(wanted: &BTreeSet<(MemberId, OrderId)>) -> Vec<(Uuid, Uuid)> {
+    wanted.iter().map(|(member, order)| (member.uuid(), order.0)).collect()
 }
 
 /// Writes what changed of the accounts, `new` ones whole, and tells of it. `why` says why of each member.

@@ -69,14 +69,13 @@ struct Part {
 pub async fn load(
     connection: &impl ConnectionTrait,
     holding: &[Uuid],
-    named_by: &[Uuid],
-    named: &[Uuid],
+    named: &[(Uuid, Uuid)],
 ) -> Result<Vec<(Uuid, Hold)>> {
     let mut rows = of_roots::<Row>(connection, "holds", holding, " AND state = 'PLACED'").await?;
-    rows.extend(of_keys::<Row>(connection, "holds", named_by, "hold_id", named).await?);
-    let (roots, ids): (Vec<Uuid>, Vec<Uuid>) =
-        rows.iter().filter(|row| row.state == HoldState::Placed.as_str()).map(|row| (row.root_id, row.hold_id)).unzip();
-    let mut found = of_keys::<Part>(connection, "hold_parts", &roots, "hold_id", &ids).await?;
+    rows.extend(of_keys::<Row>(connection, "holds", "hold_id", named).await?);
+    let placed = rows.iter().filter(|row| row.state == HoldState::Placed.as_str());
+    let placed: Vec<_> = placed.map(|row| (row.root_id, row.hold_id)).collect();
+    let mut found = of_keys::<Part>(connection, "hold_parts", "hold_id", &placed).await?;
     found.sort_by_key(|part| part.part);
     let mut parts = HashMap::<(Uuid, Uuid), Vec<Draw>>::new();
     for part in found {

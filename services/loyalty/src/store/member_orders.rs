@@ -56,10 +56,9 @@ struct Return {
 /// The database's.
 pub async fn load(
     connection: &impl ConnectionTrait,
-    members: &[Uuid],
-    orders: &[Uuid],
+    orders: &[(Uuid, Uuid)],
 ) -> Result<Vec<(Uuid, OrderId, OrderRecord)>> {
-    let rows = of_keys::<Row>(connection, "member_orders", members, "order_id", orders).await?;
+    let rows = of_keys::<Row>(connection, "member_orders", "order_id", orders).await?;
     rows.into_iter().map(|row| Ok((row.root_id, OrderId(row.order_id), record(row)?))).collect()
 }
 
@@ -69,10 +68,9 @@ pub async fn load(
 /// The database's.
 pub async fn returned(
     connection: &impl ConnectionTrait,
-    members: &[Uuid],
-    orders: &[Uuid],
+    orders: &[(Uuid, Uuid)],
 ) -> Result<Vec<(Uuid, OrderId, String, i32)>> {
-    let rows = of_keys::<Return>(connection, "order_returns", members, "order_id", orders).await?;
+    let rows = of_keys::<Return>(connection, "order_returns", "order_id", orders).await?;
     let line = |line: i64| i32::try_from(line).map_err(StoreError::row);
     rows.into_iter().map(|row| Ok((row.root_id, OrderId(row.order_id), row.return_id, line(row.line)?))).collect()
 }

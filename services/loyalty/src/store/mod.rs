@@ -53,21 +53,18 @@ async fn of_roots<M: FromQueryResult>(
     rows(connection, format!("SELECT * FROM {table} WHERE {condition}{and}"), vec![roots]).await
 }
 
-/// The rows of a table with these roots and these second keys: those of any root with any key.
+/// The rows of a table with these keys: a root and a second column.
 async fn of_keys<M: FromQueryResult>(
     connection: &impl ConnectionTrait,
     table: &str,
-    roots: &[Uuid],
     column: &str,
-    keys: &[Uuid],
+    keys: &[(Uuid, Uuid)],
 ) -> Result<Vec<M>> {
-    if roots.is_empty() || keys.is_empty() {
+    if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let backend = connection.get_database_backend();
-    let (of_roots, roots) = dialect::any_uuid(backend, "root_id", 1, roots);
-    let (of_keys, keys) = dialect::any_uuid(backend, column, 2, keys);
-    rows(connection, format!("SELECT * FROM {table} WHERE {of_roots} AND {of_keys}"), vec![roots, keys]).await
+    let (condition, values) = dialect::any_pair(connection.get_database_backend(), ("root_id", column), keys);
+    rows(connection, format!("SELECT * FROM {table} WHERE {condition}"), values).await
 }
 
 fn organization(slug: &str) -> Result<OrganizationId> {

@@ -96,13 +96,15 @@ impl MigrationTrait for Store {
             ("blob", "timestamp_with_timezone_text", "")
         };
         let order = if postgres { "sequence" } else { "record_time" };
+        // Rows come in the order of time and go by it: a range index costs a write next to nothing.
+        let by_time = if postgres { "USING brin" } else { "" };
         for sql in [
             format!(
                 "CREATE TABLE idempotency (root_id uuid NOT NULL, request_id uuid NOT NULL, scope varchar(120) NOT NULL, \
                  digest {bytes} NOT NULL, reply {bytes} NOT NULL, create_time {time} NOT NULL, \
                  PRIMARY KEY (root_id, request_id, scope))"
             ),
-            "CREATE INDEX idempotency_by_time ON idempotency (create_time)".to_owned(),
+            format!("CREATE INDEX idempotency_by_time ON idempotency {by_time} (create_time)"),
             format!(
                 "CREATE TABLE outbox (root_id uuid NOT NULL PRIMARY KEY, partition bigint NOT NULL, events bigint NOT NULL, \
                  body {bytes} NOT NULL, record_time {time} NOT NULL, epoch bigint, first_number bigint{sequence})"
@@ -135,6 +137,10 @@ impl MigrationTrait for Store {
             format!("CREATE TABLE job_schedule (name varchar(60) NOT NULL PRIMARY KEY, last_run {time} NOT NULL)"),
         ] {
             connection.execute_unprepared(&sql).await?;
+        }
+        if postgres {
+            // A parcel is read once and goes after days: compressing it costs more than it saves.
+            connection.execute_unprepared("ALTER TABLE outbox ALTER COLUMN body SET STORAGE EXTERNAL").await?;
         }
         Ok(())
     }

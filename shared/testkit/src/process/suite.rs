@@ -55,6 +55,11 @@ impl Suite {
         &self.servers.as_ref().expect("this suite has its bus in memory").1
     }
 
+    /// The same, to be crashed and started again.
+    pub fn redis_mut(&mut self) -> &mut OwnRedis {
+        &mut self.servers.as_mut().expect("this suite has its bus in memory").1
+    }
+
     /// The process that serves `service`: the first, where there are replicas.
     pub fn server(&mut self, service: &str) -> &mut Server {
         self.replica(service, 0)

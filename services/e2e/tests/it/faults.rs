@@ -1,5 +1,5 @@
 //! Whatever fails while an import runs, its figures are those that the files give, and every invariant holds: processes
-//! killed in the middle of their work, a Redis that forgets all or is gone, a PostgreSQL that crashes.
+//! killed in the middle of their work or asked to end, a Redis that forgets all or is gone, a PostgreSQL that crashes.
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -9,14 +9,19 @@ use guanxi_testkit::data::{first_orders, olist_figures};
 use guanxi_testkit::process::{Plan, SERVICES, text};
 use serde_json::Value;
 
-/// How many orders are imported: enough that every fault strikes in the middle, and few enough for a debug build.
-const ORDERS: usize = 2_000;
+/// How many orders most tests import: enough that every fault strikes in the middle, and few enough for a debug build.
+const FEW: usize = 2_000;
+
+/// More than there are.
+const ALL: usize = 1_000_000;
 
 /// What fails.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// The process of a service is killed and started again.
     Killed(&'static str),
+    /// The process of a service is asked to end, as in a rollout, and started again.
+    Stopped(&'static str),
     /// Redis forgets everything.
     Flushed,
     /// Redis is gone for as long as it takes to start.
@@ -32,6 +37,10 @@ impl Fault {
         match self {
             Self::Killed(service) => {
                 suite.server(service).kill();
+                suite.server(service).start_again();
+            }
+            Self::Stopped(service) => {
+                suite.server(service).stop();
                 suite.server(service).start_again();
             }
             Self::Flushed => suite.redis().flush_all().unwrap(),
@@ -57,11 +66,11 @@ struct Import {
 }
 
 impl Import {
-    /// Of the first orders of a directory of Olist's shape.
-    fn of(olist: &Path) -> Self {
+    /// Of so many orders of a directory of Olist's shape.
+    fn of(olist: &Path, orders: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let export = folder.path().to_owned();
-        first_orders(olist, ORDERS, &export);
+        first_orders(olist, orders, &export);
         Self { expected: olist_figures(&export), export, process: None, _folder: folder }
     }
 
@@ -101,8 +110,8 @@ impl Import {
 }
 
 /// Imports, and has each fault strike when its figure has come so far.
-fn comes_through(plan: Plan, faults: &[(&str, i64, Fault)]) -> Option<Suite> {
-    let mut import = Import::of(&guanxi_testkit::olist()?);
+fn comes_through(orders: usize, plan: Plan, faults: &[(&str, i64, Fault)]) -> Option<Suite> {
+    let mut import = Import::of(&guanxi_testkit::olist()?, orders);
     let mut suite = plan.start();
     import.begin(&suite);
     for (figure, percent, fault) in faults {
@@ -124,7 +133,7 @@ fn each_of_four_processes_may_be_killed() {
         ("points_earned", 75, Fault::Killed("loyalty")),
         ("delivered", 85, Fault::Killed("logistics")),
     ];
-    comes_through(Plan::apart(), &faults);
+    comes_through(ALL, Plan::apart(), &faults);
 }
 
 #[test]
@@ -136,13 +145,19 @@ fn redis_may_forget_and_postgresql_may_crash() {
         ("delivered", 70, Fault::Flushed),
         ("delivered", 85, Fault::Crashed),
     ];
-    comes_through(Plan::apart(), &faults);
+    comes_through(FEW, Plan::apart(), &faults);
 }
 
 #[test]
 fn replicas_share_the_work_and_may_be_lost() {
-    let faults = [("orders", 40, Fault::ReplicasKilled)];
-    let Some(mut suite) = comes_through(Plan::apart().replicas(2), &faults) else { return };
+    let faults = [
+        ("customers", 50, Fault::Stopped("customer")),
+        ("orders", 30, Fault::Stopped("logistics")),
+        ("orders", 50, Fault::ReplicasKilled),
+        ("orders", 70, Fault::Stopped("loyalty")),
+        ("delivered", 80, Fault::Stopped("feedback")),
+    ];
+    let Some(mut suite) = comes_through(FEW, Plan::apart().replicas(2), &faults) else { return };
     let figures = suite.figures();
     SERVICES.into_iter().for_each(|service| suite.replica(service, 1).start_again());
     suite.verify();

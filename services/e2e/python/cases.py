@@ -29,11 +29,17 @@ def cases(suite):
     again = suite.ask(pb.CreateCaseRequest(case=case)).case
     suite.same((again.name, again.description), (made.name, "I wonder"), "the case by the same id of its source")
     ours = f'organization = "{suite.organization}"'
-    suite.same([one.name for one in suite.pages(pb.ListCasesRequest(filter=ours), "cases", 1)], [made.name, late.name], "cases, the newest first")
+    suite.same(
+        [one.name for one in suite.pages(pb.ListCasesRequest(filter=ours), "cases", 1)],
+        [made.name, late.name],
+        "cases, the newest first",
+    )
     new = pb.ListCasesRequest(filter=f"{ours} AND kind = QUESTION AND state = NEW")
     suite.same([one.name for one in suite.pages(new, "cases")], [made.name], "the new questions")
 
-    reply = pb.ReplyToCaseRequest(name=made.name, author=pb.CASE_AUTHOR_AGENT, text="So.", next_state=pb.CASE_STATE_PENDING)
+    reply = pb.ReplyToCaseRequest(
+        name=made.name, author=pb.CASE_AUTHOR_AGENT, text="So.", next_state=pb.CASE_STATE_PENDING
+    )
     other = copy(reply)
     other.text = "Not so."
     replied = suite.once(reply, other)
@@ -51,14 +57,20 @@ def cases(suite):
     suite.same((solved.state, solved.HasField("solve_time")), (pb.CASE_STATE_SOLVED, True), "the solved case")
     suite.refused(pb.SolveCaseRequest(name=made.name), "FAILED_PRECONDITION", "CASE_SOLVED")
     suite.refused(pb.ReopenCaseRequest(name=made.name, etag=made.etag), "ABORTED", "ETAG_MISMATCH")
-    opened = suite.once(pb.ReopenCaseRequest(name=made.name), pb.ReopenCaseRequest(name=made.name, etag=solved.etag)).case
-    suite.same((opened.state, opened.HasField("solve_time")), (pb.CASE_STATE_OPEN, False), "the case that is open again")
+    opened = suite.once(
+        pb.ReopenCaseRequest(name=made.name), pb.ReopenCaseRequest(name=made.name, etag=solved.etag)
+    ).case
+    suite.same(
+        (opened.state, opened.HasField("solve_time")), (pb.CASE_STATE_OPEN, False), "the case that is open again"
+    )
 
 
 def bad_cases(suite):
     """Every call of cases with fields that are wrong, and about cases that do not exist."""
     suite.invalid(pb.CreateCaseRequest(), "request_id", "case")
-    wrong = pb.Case(organization="x", subject=" ", description="y" * 20_001, customer="x", order="x", source="X", external_id=" ")
+    wrong = pb.Case(
+        organization="x", subject=" ", description="y" * 20_001, customer="x", order="x", source="X", external_id=" "
+    )
     names = ("organization", "kind", "subject", "description", "customer", "order", "source", "external_id")
     suite.invalid(pb.CreateCaseRequest(case=wrong, request_id="1"), "request_id", *(f"case.{name}" for name in names))
     half = pb.Case(kind=pb.CASE_KIND_RETURN, subject="x", source="web")
@@ -74,7 +86,9 @@ def bad_cases(suite):
         pb.ListCasesRequest(filter="mood = GOOD", page_token="rubbish"),
         *("filter=FILTER_FIELD_UNKNOWN", "page_token=PAGE_TOKEN_MALFORMED"),
     )
-    suite.invalid(pb.ListCasesRequest(filter="x" * 1001, page_size=-1, page_token="x" * 1025), "filter", "page_size", "page_token")
+    suite.invalid(
+        pb.ListCasesRequest(filter="x" * 1001, page_size=-1, page_token="x" * 1025), "filter", "page_size", "page_token"
+    )
     for message in (pb.SolveCaseRequest, pb.ReopenCaseRequest):
         suite.invalid(message(name="x", etag="x" * 65), "request_id", "name", "etag")
     none = suite.other("cases")

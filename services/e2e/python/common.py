@@ -4,7 +4,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from stubs import METHODS, common as pb, loyalty
+from stubs import METHODS, loyalty
+from stubs import common as pb
 from suite import Refusal
 
 SERVICES = ("customer", "loyalty", "logistics", "feedback")
@@ -57,7 +58,9 @@ def events(suite):
         envelopes = [one.event for one in suite.ask(replay)]
         numbers[head.partition] = [envelope.number for envelope in envelopes]
         found.extend(envelopes)
-        suite.true(all(one.partition == head.partition and one.producer == "customer" for one in envelopes), "a stray event")
+        suite.true(
+            all(one.partition == head.partition and one.producer == "customer" for one in envelopes), "a stray event"
+        )
         if envelopes:
             replay.epoch, replay.number = envelopes[0].epoch, envelopes[0].number
             suite.same(len(suite.ask(replay)), len(envelopes) - 1, "events after the first")
@@ -71,7 +74,11 @@ def events(suite):
     suite.same([head.partition for head in suite.ask(confirm).heads], [head.partition for head in heads], "the heads")
 
     suite.invalid(
-        pb.ReplayEventsRequest(service="x" * 33, partition=-1, epoch=-1, number=-1), "service", "partition", "epoch", "number"
+        pb.ReplayEventsRequest(service="x" * 33, partition=-1, epoch=-1, number=-1),
+        "service",
+        "partition",
+        "epoch",
+        "number",
     )
     suite.missing(pb.ReplayEventsRequest(service="nowhere"), "service", "services/nowhere")
     suite.invalid(pb.ConfirmEventsRequest(service="x" * 33), "service", "consumer")
@@ -154,4 +161,6 @@ def unknown_method(suite):
         call(b"")
         suite.fault("a method that does not exist was granted")
     except grpc.RpcError as error:
-        suite.same((Refusal(error).code, Refusal(error).reason), ("UNIMPLEMENTED", "METHOD_UNKNOWN"), "a method of nobody")
+        suite.same(
+            (Refusal(error).code, Refusal(error).reason), ("UNIMPLEMENTED", "METHOD_UNKNOWN"), "a method of nobody"
+        )

@@ -74,15 +74,15 @@ def stores(suite):
         pb.CreateStoreRequest(parent=suite.organization, store_id="mars", store=zone),
         "store.time_zone=ZONE_UNKNOWN",
     )
-    nowhere = pb.CreateStoreRequest(
-        parent="organizations/nowhere", store_id="s1", store=pb.Store(display_name="x")
-    )
+    nowhere = pb.CreateStoreRequest(parent="organizations/nowhere", store_id="s1", store=pb.Store(display_name="x"))
     suite.missing(nowhere, "organization", "organizations/nowhere")
     suite.invalid(pb.GetStoreRequest(name=suite.organization), "name")
     name = f"{suite.organization}/stores/none"
     suite.missing(pb.GetStoreRequest(name=name), "store", name)
     suite.missing(pb.ListStoresRequest(parent="organizations/nowhere"), "organization", "organizations/nowhere")
-    suite.invalid(pb.ListStoresRequest(parent="x", page_size=-1, page_token="x" * 1025), "parent", "page_size", "page_token")
+    suite.invalid(
+        pb.ListStoresRequest(parent="x", page_size=-1, page_token="x" * 1025), "parent", "page_size", "page_token"
+    )
 
 
 def customers(suite):
@@ -116,11 +116,17 @@ def customers(suite):
 
     suite.invalid(pb.CreateCustomerRequest(), "customer", "request_id")
     wrong = pb.Customer(
-        organization="x", display_name="x" * 201, birth_date="1990", language_code="?", address=pb.Address(region_code="cn")
+        organization="x",
+        display_name="x" * 201,
+        birth_date="1990",
+        language_code="?",
+        address=pb.Address(region_code="cn"),
     )
     suite.invalid(
         pb.CreateCustomerRequest(
-            customer=wrong, identifiers=[pb.Identifier(), pb.Identifier(type=9999, value="1", source="A")], request_id="x"
+            customer=wrong,
+            identifiers=[pb.Identifier(), pb.Identifier(type=9999, value="1", source="A")],
+            request_id="x",
         ),
         *("request_id", "customer.organization", "customer.display_name=string.max_len", "customer.birth_date"),
         *("customer.language_code", "customer.address.region_code"),
@@ -168,7 +174,9 @@ def profile(suite, given, city):
 def updates(suite):
     """A mask changes its fields and no others; an etag that is old stops it."""
     before = suite.ask(pb.GetCustomerRequest(name=suite.second)).customer
-    changed = pb.Customer(name=before.name, etag=before.etag, given_name="芳芳", family_name="Li", birth_date="1991-01-01")
+    changed = pb.Customer(
+        name=before.name, etag=before.etag, given_name="芳芳", family_name="Li", birth_date="1991-01-01"
+    )
     request = pb.UpdateCustomerRequest(customer=changed, update_mask=MASK(paths=["given_name", "birth_date"]))
     other = copy(request)
     other.customer.given_name = "方"
@@ -199,7 +207,9 @@ def lists(suite):
     names = [one.display_name for one in suite.pages(ours, "customers")]
     suite.same((len(names), names), (3, sorted(names, reverse=True)), "the customers, the last name first")
     city = pb.ListCustomersRequest(filter=f'{family} AND address.locality = "Suzhou" AND state = ACTIVE')
-    suite.same({one.name for one in suite.pages(city, "customers", 1)}, {suite.second, suite.third}, "who lives in Suzhou")
+    suite.same(
+        {one.name for one in suite.pages(city, "customers", 1)}, {suite.second, suite.third}, "who lives in Suzhou"
+    )
     suite.same(len(suite.ask(pb.ListCustomersRequest(filter=family, page_size=5000)).customers), 3, "a huge page")
     token = suite.ask(pb.ListCustomersRequest(page_size=1)).next_page_token
     suite.invalid(pb.ListCustomersRequest(filter=family, page_token=token), "page_token=PAGE_TOKEN_MISMATCH")
@@ -207,7 +217,11 @@ def lists(suite):
         pb.ListCustomersRequest(filter='shoe_size = "44"', order_by="shoe_size", page_token="rubbish"),
         *("filter=FILTER_FIELD_UNKNOWN", "order_by=ORDER_FIELD_UNKNOWN", "page_token=PAGE_TOKEN_MALFORMED"),
     )
-    suite.invalid(pb.ListCustomersRequest(filter="((", order_by="create_time sideways"), "filter=FILTER_MALFORMED", "order_by=ORDER_MALFORMED")
+    suite.invalid(
+        pb.ListCustomersRequest(filter="((", order_by="create_time sideways"),
+        "filter=FILTER_MALFORMED",
+        "order_by=ORDER_MALFORMED",
+    )
     suite.invalid(
         pb.ListCustomersRequest(filter="x" * 1001, order_by="x" * 101, page_size=-1, organization="x"),
         *("filter", "order_by", "page_size", "organization"),
@@ -240,14 +254,20 @@ def deletion(suite):
     identifier = pb.Identifier(type=pb.IDENTIFIER_TYPE_PHONE, value=number)
     request = pb.CreateCustomerRequest(customer=profile(suite, "去", "Wuxi"), identifiers=[identifier])
     made = suite.ask(request).customer
-    old = suite.ask(pb.UpdateCustomerRequest(customer=pb.Customer(name=made.name, given_name="又"), update_mask=MASK(paths=["given_name"])))
+    old = suite.ask(
+        pb.UpdateCustomerRequest(
+            customer=pb.Customer(name=made.name, given_name="又"), update_mask=MASK(paths=["given_name"])
+        )
+    )
     suite.refused(pb.DeleteCustomerRequest(name=made.name, etag=made.etag), "ABORTED", "ETAG_MISMATCH")
     request = pb.DeleteCustomerRequest(name=made.name, etag=old.customer.etag)
     deleted = suite.once(request, pb.DeleteCustomerRequest(name=made.name)).customer
     suite.same(deleted.state, pb.CUSTOMER_STATE_DELETED, "the state of a deleted customer")
     suite.true(deleted.HasField("delete_time"), "a deleted customer has no delete_time")
     suite.refused(pb.DeleteCustomerRequest(name=made.name), "FAILED_PRECONDITION", "CUSTOMER_DELETED")
-    suite.refused(pb.UpdateCustomerRequest(customer=pb.Customer(name=made.name)), "FAILED_PRECONDITION", "CUSTOMER_DELETED")
+    suite.refused(
+        pb.UpdateCustomerRequest(customer=pb.Customer(name=made.name)), "FAILED_PRECONDITION", "CUSTOMER_DELETED"
+    )
     suite.refused(lookup(suite, number), "NOT_FOUND", "NOT_FOUND")
     ours = pb.ListCustomersRequest(filter=f'family_name = "{suite.family}"')
     suite.same(len(suite.pages(ours, "customers")), 3, "customers that are not deleted")
@@ -296,7 +316,10 @@ def identity(suite):
     before = pb.ListIdentityEdgesRequest(customer=suite.first, as_of_time=suite.ago(days=30))
     suite.same(len(suite.ask(before).identity_edges), 0, "what recognised him before")
     suite.invalid(
-        pb.ListIdentityEdgesRequest(customer="x", page_size=-1, page_token="x" * 1025), "customer", "page_size", "page_token"
+        pb.ListIdentityEdgesRequest(customer="x", page_size=-1, page_token="x" * 1025),
+        "customer",
+        "page_size",
+        "page_token",
     )
     none = suite.other("customers")
     suite.missing(pb.ListIdentityEdgesRequest(customer=none), "customer", none)

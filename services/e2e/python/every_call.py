@@ -1,13 +1,13 @@
 """Calls every method of every service of a running suite, with success and with errors.
 
-    every_call.py --endpoint URL [--endpoint SERVICE=URL …] [--key-file FILE]
+    [GUANXI_AUTH__KEY=SECRET] every_call.py --endpoint URL [--endpoint SERVICE=URL …]
 
-PYTHONPATH holds the stubs made from `proto/` (docs/start.md). With a key file, calls bring a token of HS256. Ends with 1,
+PYTHONPATH holds the stubs made from `proto/` (docs/start.md). With a secret, calls bring a token of HS256. Ends with 1,
 and says every fault, where something is not as the contracts have it.
 """
 
 import argparse
-import pathlib
+import os
 import sys
 import time
 import traceback
@@ -87,10 +87,9 @@ PARTS = [
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--endpoint", action="append", required=True, metavar="[SERVICE=]URL")
-    parser.add_argument("--key-file", type=pathlib.Path, help="the secret that the services check tokens by")
     arguments = parser.parse_args()
     pairs = [given.partition("=") if "=" in given else ("", "", given) for given in arguments.endpoint]
-    key = arguments.key_file.read_text().strip().encode() if arguments.key_file else None
+    key = os.environ.get("GUANXI_AUTH__KEY", "").encode() or None
     suite = Suite(Connection({service: url for service, _, url in pairs}, token(key) if key else None))
     suite.key = key
     for part in PARTS:

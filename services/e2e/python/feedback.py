@@ -31,7 +31,9 @@ def surveys(suite):
     suite.same((made.name, made.version), (suite.survey, 1), "the new survey")
     again = copy(request)
     again.request_id = ""
-    suite.same(suite.refused(again, "ALREADY_EXISTS", "ALREADY_EXISTS").resource, ("survey", suite.survey), "what exists")
+    suite.same(
+        suite.refused(again, "ALREADY_EXISTS", "ALREADY_EXISTS").resource, ("survey", suite.survey), "what exists"
+    )
     again.survey_id, again.request_id = f"other-{suite.tag}", ""
     suite.refused(again, "FAILED_PRECONDITION", "SURVEY_TRIGGER_TAKEN")
 
@@ -41,7 +43,9 @@ def surveys(suite):
     other = copy(request)
     other.survey.display_name = "Another"
     after = suite.once(request, other).survey
-    suite.same((after.display_name, after.time_zone, after.version), ("After delivery", "Asia/Shanghai", 2), "the new version")
+    suite.same(
+        (after.display_name, after.time_zone, after.version), ("After delivery", "Asia/Shanghai", 2), "the new version"
+    )
     stale = copy(request)
     stale.request_id = ""
     suite.refused(stale, "ABORTED", "ETAG_MISMATCH")
@@ -53,7 +57,9 @@ def surveys(suite):
 def bad_surveys(suite):
     """Surveys with wrong fields."""
     suite.invalid(pb.CreateSurveyRequest(), "request_id", "survey_id", "survey")
-    wrong = pb.Survey(organization="x", display_name=" ", questions=[pb.Question(id="X", prompt="y" * 501)], trigger=9999)
+    wrong = pb.Survey(
+        organization="x", display_name=" ", questions=[pb.Question(id="X", prompt="y" * 501)], trigger=9999
+    )
     fields = ("survey.organization", "survey.display_name", "survey.trigger", "survey.time_zone")
     inner = ("survey.questions[0].id", "survey.questions[0].kind", "survey.questions[0].prompt")
     suite.invalid(
@@ -91,7 +97,9 @@ def invitations(suite):
 
     suite.until("the late order has its case", lambda: cases_of(suite, suite.late))
     found = suite.until("the order is asked about", lambda: attempt(invited))
-    suite.same((found.created, found.invitation.customer), (False, suite.first), "the invitation that the delivery made")
+    suite.same(
+        (found.created, found.invitation.customer), (False, suite.first), "the invitation that the delivery made"
+    )
     suite.invitation = found.invitation.name
     for order, reason in (
         (suite.late, "ORDER_PROMISE_BROKEN"),
@@ -185,7 +193,9 @@ def scores(suite):
     suite.same((before.n, before.HasField("value")), (0, False), "the score of no answer")
     windows = {"before": pb.ScoreWindow(to_date=suite.day(-30)), "after": pb.ScoreWindow(from_date=suite.day(-30))}
     compared = suite.ask(pb.CompareScoresRequest(survey=suite.survey, formula=pb.SCORE_FORMULA_NPS, **windows))
-    suite.same((compared.before.n, compared.after.value, compared.HasField("z")), (0, "25.0000", False), "the comparison")
+    suite.same(
+        (compared.before.n, compared.after.value, compared.HasField("z")), (0, "25.0000", False), "the comparison"
+    )
 
     survey = {"survey": suite.survey}
     for message, window in ((pb.GetScoreRequest, {}), (pb.CompareScoresRequest, windows)):
@@ -236,7 +246,9 @@ def reviews(suite):
     suite.same([one.subject for one in low], [suite.late], "the low reviews")
 
     suite.invalid(pb.SubmitReviewRequest(), "request_id", "review")
-    wrong = pb.Review(organization="x", source="X", external_id=" ", subject="x", customer="x", rating=6, title="y" * 501)
+    wrong = pb.Review(
+        organization="x", source="X", external_id=" ", subject="x", customer="x", rating=6, title="y" * 501
+    )
     names = ("organization", "source", "external_id", "subject", "customer", "rating", "title")
     suite.invalid(
         pb.SubmitReviewRequest(review=wrong, request_id="1"), "request_id", *(f"review.{name}" for name in names)

@@ -49,7 +49,13 @@ def page_tokens(suite):
     """Tokens of real pages with another place in them: whoever opens one and writes into it gets no further."""
     for request, token in suite.tokens.values():
         opened = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        for key in ([], ["\u0000"] * len(opened["k"]), ["x"] * len(opened["k"]), [str(2**63)] * len(opened["k"]), ["1"] * 9):
+        for key in (
+            [],
+            ["\u0000"] * len(opened["k"]),
+            ["x"] * len(opened["k"]),
+            [str(2**63)] * len(opened["k"]),
+            ["1"] * 9,
+        ):
             forged = copy(request)
             body = json.dumps({**opened, "k": key}).encode()
             forged.page_token = base64.urlsafe_b64encode(body).rstrip(b"=").decode()

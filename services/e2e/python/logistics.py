@@ -5,7 +5,9 @@ from suite import copy
 
 
 def promise(suite, days):
-    return pb.Promise(promised_date=suite.day(days), time_zone="Asia/Shanghai", window_start="09:00", window_end="12:00")
+    return pb.Promise(
+        promised_date=suite.day(days), time_zone="Asia/Shanghai", window_start="09:00", window_end="12:00"
+    )
 
 
 def number(suite, which):
@@ -27,7 +29,9 @@ def shipments(suite):
     suite.same(suite.ask(pb.GetShipmentRequest(name=made.name)).shipment, made, "the shipment as it was made")
     again = pb.CreateShipmentRequest(organization=suite.organization, packages=packages[:1])
     suite.refused(again, "FAILED_PRECONDITION", "TRACKING_NUMBER_IN_USE")
-    unpromised = pb.CreateShipmentRequest(organization=suite.organization, customer=suite.second, packages=[pb.NewPackage()])
+    unpromised = pb.CreateShipmentRequest(
+        organization=suite.organization, customer=suite.second, packages=[pb.NewPackage()]
+    )
     suite.unpromised = suite.ask(unpromised).shipment.name
 
     suite.invalid(pb.CreateShipmentRequest(), "request_id", "packages")
@@ -41,8 +45,15 @@ def shipments(suite):
     )
     never = copy(again)
     never.request_id = ""
-    never.promise.CopyFrom(pb.Promise(promised_date="2026-02-30", time_zone="Mars/Olympus", window_start="12:00", window_end="09:00"))
-    suite.invalid(never, "promise.promised_date=DATE_MALFORMED", "promise.time_zone=ZONE_UNKNOWN", "promise.window_end=WINDOW_BACKWARDS")
+    never.promise.CopyFrom(
+        pb.Promise(promised_date="2026-02-30", time_zone="Mars/Olympus", window_start="12:00", window_end="09:00")
+    )
+    suite.invalid(
+        never,
+        "promise.promised_date=DATE_MALFORMED",
+        "promise.time_zone=ZONE_UNKNOWN",
+        "promise.window_end=WINDOW_BACKWARDS",
+    )
     suite.invalid(pb.GetShipmentRequest(name="x"), "name")
     none = suite.other("shipments")
     suite.missing(pb.GetShipmentRequest(name=none), "shipment", none)
@@ -85,7 +96,9 @@ def promises(suite):
     dates = (after.original_promise.promised_date, after.promise.promised_date, after.postponements)
     suite.same(dates, (suite.day(4), suite.day(6), 1), "the promise that was revised")
     suite.same([one.cause for one in after.promise_revisions], ["weather"], "why")
-    later = pb.RevisePromiseRequest(name=suite.parcel, promise=promise(suite, 7), cause="stock", actor="desk", etag=before.etag)
+    later = pb.RevisePromiseRequest(
+        name=suite.parcel, promise=promise(suite, 7), cause="stock", actor="desk", etag=before.etag
+    )
     suite.same(suite.refused(later, "ABORTED", "ETAG_MISMATCH").metadata.get("name"), suite.parcel, "what was changed")
     same = pb.RevisePromiseRequest(name=suite.parcel, promise=promise(suite, 6), cause="stock", actor="desk")
     suite.refused(same, "FAILED_PRECONDITION", "PROMISE_UNCHANGED")
@@ -130,12 +143,16 @@ def tracking(suite):
     suite.same((change.change.package, change.change.package_status), (suite.package, picked.status), "the change")
     watched.cancel()
     suite.tell([event(suite, by_number, "IN_TRANSIT", 20)])
-    resumed = suite.watch(pb.WatchShipmentsRequest(shipment=suite.parcel, resume_token=change.resume_token, heartbeat_seconds=1))
+    resumed = suite.watch(
+        pb.WatchShipmentsRequest(shipment=suite.parcel, resume_token=change.resume_token, heartbeat_seconds=1)
+    )
     following = next(resumed)
     suite.same(following.change.number, change.change.number + 1, "what a resumed watch begins with")
     suite.same(following.change.package_status, pb.TRACKING_STATUS_IN_TRANSIT, "the change after the token")
     resumed.cancel()
-    ended = list(suite.watch(pb.WatchShipmentsRequest(customer=suite.other("customers"), heartbeat_seconds=1, max_age_seconds=2)))
+    ended = list(
+        suite.watch(pb.WatchShipmentsRequest(customer=suite.other("customers"), heartbeat_seconds=1, max_age_seconds=2))
+    )
     suite.true(ended and all(one.HasField("heartbeat") for one in ended), "a watch of nothing sends no heartbeats")
     found = suite.ask(pb.LookupTrackingRequest(tracking_number=number(suite, 1)))
     suite.same(found.status, pb.TRACKING_STATUS_IN_TRANSIT, "where the number's package is")
@@ -180,14 +197,19 @@ def intake(suite):
         "INVALID_ARGUMENT",
         *("package=REFERENCE_MISSING", "occurred_text=TIME_AMBIGUOUS", "time_zone=ZONE_UNKNOWN"),
     )
-    late = pb.CreateShipmentRequest(organization=suite.organization, packages=[pb.NewPackage(tracking_number=number(suite, 2))])
+    late = pb.CreateShipmentRequest(
+        organization=suite.organization, packages=[pb.NewPackage(tracking_number=number(suite, 2))]
+    )
     suite.same(suite.ask(late).shipment.status, pb.TRACKING_STATUS_PICKED_UP, "a package whose event came before it")
 
     quarantined = suite.pages(pb.ListQuarantineRequest(source=f"py-{suite.tag}"), "events", 1)
     suite.same([one.source_event_id for one in quarantined], ["undated"], "what is held back")
     suite.same(quarantined[0].reason, pb.QUARANTINE_REASON_UNDATED, "why it is held back")
     suite.invalid(
-        pb.ListQuarantineRequest(source="x" * 33, page_size=-1, page_token="x" * 1025), "source", "page_size", "page_token"
+        pb.ListQuarantineRequest(source="x" * 33, page_size=-1, page_token="x" * 1025),
+        "source",
+        "page_size",
+        "page_token",
     )
     suite.invalid(pb.ListQuarantineRequest(page_token="rubbish"), "page_token=PAGE_TOKEN_MALFORMED")
 
@@ -196,7 +218,9 @@ def history(suite):
     """Where a package stood, its events page by page, and what is left without one of them."""
     package = pb.PackageReference(package=suite.package)
     events = suite.pages(pb.ListTrackingEventsRequest(parent=suite.package), "events", 1)
-    suite.same([one.status for one in events], [pb.TRACKING_STATUS_PICKED_UP, pb.TRACKING_STATUS_IN_TRANSIT], "its events")
+    suite.same(
+        [one.status for one in events], [pb.TRACKING_STATUS_PICKED_UP, pb.TRACKING_STATUS_IN_TRANSIT], "its events"
+    )
     then = suite.ask(pb.GetTrackingRequest(package=package, as_of=suite.ago(hours=25))).tracking
     suite.same(then.status, pb.TRACKING_STATUS_PICKED_UP, "where it stood")
     unknown = suite.ask(pb.GetTrackingRequest(package=package, known_at=suite.ago(hours=1))).tracking
@@ -207,11 +231,15 @@ def history(suite):
     suite.same(suite.once(retract, other).tracking.status, pb.TRACKING_STATUS_PICKED_UP, "where it stands without it")
     events = suite.pages(pb.ListTrackingEventsRequest(parent=suite.package), "events")
     suite.same([one.effective for one in events], [True, False], "which events count")
-    key = pb.SourceEvent(package=package, source=f"py-{suite.tag}", source_event_id="to come", organization=suite.organization)
+    key = pb.SourceEvent(
+        package=package, source=f"py-{suite.tag}", source_event_id="to come", organization=suite.organization
+    )
     suite.ask(pb.RetractEventRequest(source_event=key, reason="it will be wrong"))
     suite.tell([event(suite, package, "DELIVERED", 1, "to come")])
     now = suite.ask(pb.GetTrackingRequest(package=package)).tracking
-    suite.same(now.status, pb.TRACKING_STATUS_PICKED_UP, "where it stands after an event that was retracted before it came")
+    suite.same(
+        now.status, pb.TRACKING_STATUS_PICKED_UP, "where it stands after an event that was retracted before it came"
+    )
 
     suite.invalid(pb.RetractEventRequest(), "request_id", "reason")
     suite.invalid(pb.RetractEventRequest(reason="x"), "event=TARGET_AMBIGUOUS")
@@ -232,7 +260,10 @@ def history(suite):
     suite.invalid(far, "package=REFERENCE_AMBIGUOUS", "as_of=TIMESTAMP_OUT_OF_RANGE")
     suite.missing(pb.GetTrackingRequest(package=pb.PackageReference(package=none)), "package", none)
     suite.invalid(
-        pb.ListTrackingEventsRequest(parent="x", page_size=-1, page_token="x" * 1025), "parent", "page_size", "page_token"
+        pb.ListTrackingEventsRequest(parent="x", page_size=-1, page_token="x" * 1025),
+        "parent",
+        "page_size",
+        "page_token",
     )
     suite.missing(pb.ListTrackingEventsRequest(parent=none), "package", none)
 

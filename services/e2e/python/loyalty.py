@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from stubs import common, loyalty as pb
+from stubs import common
+from stubs import loyalty as pb
 from suite import copy, identify
 
 
@@ -24,10 +25,15 @@ def programs(suite):
         other.program.display_name = "Another"
         suite.same(suite.once(request, other).program.name, name, "the program's name")
     again = pb.CreateProgramRequest(program_id=f"club-{suite.tag}", program=club)
-    suite.same(suite.refused(again, "ALREADY_EXISTS", "ALREADY_EXISTS").resource, ("program", suite.club), "what exists")
+    suite.same(
+        suite.refused(again, "ALREADY_EXISTS", "ALREADY_EXISTS").resource, ("program", suite.club), "what exists"
+    )
     got = suite.ask(pb.GetProgramRequest(name=suite.program)).program
     suite.same((got.organization, len(got.earning_rules)), (suite.organization, 2), "the program")
-    suite.true({suite.program, suite.club} <= {one.name for one in suite.pages(pb.ListProgramsRequest(), "programs")}, "programs are missing")
+    suite.true(
+        {suite.program, suite.club} <= {one.name for one in suite.pages(pb.ListProgramsRequest(), "programs")},
+        "programs are missing",
+    )
 
     suite.invalid(pb.CreateProgramRequest(), "request_id", "program_id", "program")
     wrong = pb.Program(organization="x", currency_code="cny", rounding=9999, etag="x" * 65)
@@ -173,9 +179,7 @@ def estimates(suite):
         pb.EstimateEarningRequest(program=suite.program, purchase=foreign),
         "purchase.currency_code=CURRENCY_NOT_PROGRAMS",
     )
-    suite.missing(
-        pb.EstimateEarningRequest(program="programs/none", purchase=purchase()), "program", "programs/none"
-    )
+    suite.missing(pb.EstimateEarningRequest(program="programs/none", purchase=purchase()), "program", "programs/none")
 
 
 def balance(suite, member, **when):

@@ -48,7 +48,9 @@ def within(field, message, values, depth):
     is_set = message is not None and message.HasField(field.name)
     if not is_set and depth > 0:
         return
-    for path, change in places(field.message_type, held if is_set else None, values, depth + 1 if not is_set else depth):
+    for path, change in places(
+        field.message_type, held if is_set else None, values, depth + 1 if not is_set else depth
+    ):
         yield f"{field.name}.{path}", inside(field.name, change)
 
 

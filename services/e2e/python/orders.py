@@ -40,7 +40,9 @@ def orders(suite):
 
     got = suite.ask(pb.GetOrderRequest(name=suite.on_time)).order
     suite.same((got.total.minor_units, got.total.currency_code), (17_500, "CNY"), "what the order is worth")
-    suite.same((got.revision, len(got.payments), got.state), (2, 1, pb.ORDER_STATE_PLACED), "the order with its payment")
+    suite.same(
+        (got.revision, len(got.payments), got.state), (2, 1, pb.ORDER_STATE_PLACED), "the order with its payment"
+    )
     suite.same(suite.ask(pb.GetOrderRequest(name=suite.cancelled)).order.state, pb.ORDER_STATE_CANCELLED, "its state")
     suite.invalid(pb.GetOrderRequest(name="orders/POS/1"), "name")
     none = f"orders/py:{suite.tag}-none"
@@ -56,14 +58,15 @@ def bad_orders(suite):
     malformed.order.lines[0].quantity = 0
     malformed.order.payments.add(payment=1, method=9999)
     contradictory.order.promised_date = "2026-02-30"
-    contradictory.order.destination_zone = "Mars/Olympus"
     contradictory.order.lines[1].line = contradictory.order.lines[0].line
     contradictory.order.cancel_reason = "nobody cancelled it"
-    nobody, twice = copy(good), copy(good)
+    nobody, twice, astray = copy(good), copy(good), copy(good)
+    astray.order.destination_zone = "Mars/Olympus"
+    astray.order.cancel_time = suite.ago(hours=100)
     nobody.order.customer = ""
     twice.identifier.CopyFrom(pb.Identifier(type=pb.IDENTIFIER_TYPE_CARD, value=suite.card))
     early = order(suite, "7", suite.first, suite.day(5), hours=-72)
-    answers = suite.tell([malformed, contradictory, nobody, twice, early, pb.RecordOrdersRequest()])
+    answers = suite.tell([malformed, contradictory, nobody, twice, early, pb.RecordOrdersRequest(), astray])
     invalid = "INVALID_ARGUMENT"
     suite.rejected(
         answers[0], invalid, "order.name", "order.order_time", "order.lines[0].quantity", "order.payments[0].method"
@@ -71,13 +74,15 @@ def bad_orders(suite):
     suite.rejected(
         answers[1],
         invalid,
-        *("order.promised_date=DATE_MALFORMED", "order.destination_zone=ZONE_UNKNOWN"),
-        *("order.lines[1].line=KEY_REPEATED", "order.cancel_reason=CANCEL_REASON_ALONE"),
+        *("order.promised_date=DATE_MALFORMED", "order.lines[1].line=KEY_REPEATED"),
+        *("order.cancel_reason=CANCEL_REASON_ALONE",),
     )
     suite.rejected(answers[2], invalid, "order.customer=CUSTOMER_REQUIRED")
     suite.rejected(answers[3], invalid, "identifier=CUSTOMER_TWICE")
     suite.rejected(answers[4], invalid, "order.order_time=TIMESTAMP_IN_FUTURE")
     suite.rejected(answers[5], invalid, "order")
+    zone_and_time = ("order.destination_zone=ZONE_UNKNOWN", "order.cancel_time=CANCELLED_BEFORE_PLACED")
+    suite.rejected(answers[6], invalid, *zone_and_time)
 
 
 def order_lists(suite):
@@ -91,7 +96,9 @@ def order_lists(suite):
     suite.same([one.name for one in suite.pages(hers, "orders")], [suite.cancelled], "what she cancelled")
     since = suite.ago(hours=60).isoformat().replace("+00:00", "Z")
     recent = pb.ListOrdersRequest(organization=suite.organization, filter=f'order_time > "{since}" AND source = "py"')
-    suite.same({one.name for one in suite.pages(recent, "orders")}, {suite.on_its_way, suite.cancelled}, "the recent ones")
+    suite.same(
+        {one.name for one in suite.pages(recent, "orders")}, {suite.on_its_way, suite.cancelled}, "the recent ones"
+    )
     suite.invalid(
         pb.ListOrdersRequest(filter="mood = GOOD", order_by="mood", page_token="rubbish"),
         *("filter=FILTER_FIELD_UNKNOWN", "order_by=ORDER_FIELD_UNKNOWN", "page_token=PAGE_TOKEN_MALFORMED"),
@@ -109,8 +116,12 @@ def order_lists(suite):
 def order(suite, number, customer, promised, hours):
     """An order of two lines of two sellers, worth 175.00, placed so many hours ago."""
     lines = [
-        pb.OrderLine(line=1, product="p1", category="fresh", seller="a", quantity=1, price_minor=12_000, delivery_minor=300),
-        pb.OrderLine(line=2, product="p2", category="tools", seller="b", quantity=2, price_minor=5_000, delivery_minor=200),
+        pb.OrderLine(
+            line=1, product="p1", category="fresh", seller="a", quantity=1, price_minor=12_000, delivery_minor=300
+        ),
+        pb.OrderLine(
+            line=2, product="p2", category="tools", seller="b", quantity=2, price_minor=5_000, delivery_minor=200
+        ),
     ]
     return pb.RecordOrdersRequest(
         order=pb.Order(
@@ -136,7 +147,9 @@ def view(suite):
 
     seen = suite.until("a view to which every service answered", whole)
     suite.same(seen.customer.name, suite.first, "whose view it is")
-    suite.true(any(edge.identifier.value.lower() == suite.card for edge in seen.identity_edges), "the card is not in the view")
+    suite.true(
+        any(edge.identifier.value.lower() == suite.card for edge in seen.identity_edges), "the card is not in the view"
+    )
     suite.same((seen.orders.order_count, seen.orders.values[0].minor_units), (1, 17_500), "what was bought")
     suite.same(seen.orders.latest_orders[0].name, suite.on_time, "the latest order")
     standing = {one.program: one for one in seen.loyalty}
@@ -145,7 +158,11 @@ def view(suite):
     suite.same([one.shipment for one in seen.open_shipments], [suite.parcel], "the open shipments")
     suite.same([(one.case, one.state) for one in seen.open_cases], [(suite.case, "OPEN")], "the open cases")
     hers = suite.ask(pb.GetCustomer360Request(name=suite.second)).customer_360
-    suite.same([list(one.causes) for one in hers.open_cases], [["LATE_DELIVERY", "LATE_DELIVERY", "LOW_RATING"]], "why her case is open")
+    suite.same(
+        [list(one.causes) for one in hers.open_cases],
+        [["LATE_DELIVERY", "LATE_DELIVERY", "LOW_RATING"]],
+        "why her case is open",
+    )
     suite.invalid(pb.GetCustomer360Request(name="x"), "name")
     none = suite.other("customers")
     suite.missing(pb.GetCustomer360Request(name=none), "customer", none)

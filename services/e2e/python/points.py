@@ -29,7 +29,9 @@ def earning(suite):
     spent = suite.once(spend, other)
     suite.same((spent.points, spent.balance.available), (30, 70), "what was spent, and what is left")
     suite.same(balance(suite, suite.member).balance, 70, "the balance after spending")
-    refusal = suite.refused(pb.SpendPointsRequest(member=suite.member, points=71), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    refusal = suite.refused(
+        pb.SpendPointsRequest(member=suite.member, points=71), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT"
+    )
     suite.same(refusal.metadata.get("available"), "70", "what the refusal says is available")
 
 
@@ -59,7 +61,9 @@ def holds(suite):
     suite.same((voided.hold.state, voided.balance.available), (pb.HOLD_STATE_VOIDED, 55), "the voided hold")
     suite.same(suite.ask(void), voided, "the answer to a repeated void")
     suite.refused(pb.VoidHoldRequest(name=hold.name), "FAILED_PRECONDITION", "HOLD_RESOLVED")
-    refusal = suite.refused(pb.PlaceHoldRequest(member=suite.member, points=56), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    refusal = suite.refused(
+        pb.PlaceHoldRequest(member=suite.member, points=56), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT"
+    )
     suite.same(refusal.metadata.get("available"), "55", "what is available for a hold")
 
 
@@ -110,9 +114,7 @@ def bad_requests(suite):
     wrong = pb.Purchase(currency_code="cny", lines=[pb.PurchaseLine(category="x" * 201)], discount_minor=-1)
     inner = ("purchase.lines[0].line", "purchase.lines[0].category", "purchase.lines[0].quantity")
     earn = pb.EarnPointsRequest(member="x", order="x", purchase=wrong, request_id="1")
-    suite.invalid(
-        earn, "request_id", "member", "order", "purchase.currency_code", "purchase.discount_minor", *inner
-    )
+    suite.invalid(earn, "request_id", "member", "order", "purchase.currency_code", "purchase.discount_minor", *inner)
     suite.invalid(pb.EarnPointsRequest(), "request_id", "member", "order", "purchase")
     twice = purchase()
     twice.lines[1].line = 1
@@ -130,8 +132,14 @@ def bad_requests(suite):
     back = pb.ReturnOrderRequest(return_id="?", lines=[pb.ReturnLine(quantity=-1)])
     fields = ("request_id", "member", "order", "return_id", "lines[0].line", "lines[0].quantity")
     suite.invalid(back, *fields)
-    lines = [pb.ReturnLine(line=1), pb.ReturnLine(line=2, quantity=1, amount_minor=1), pb.ReturnLine(line=2, quantity=1)]
-    back = pb.ReturnOrderRequest(member=suite.member, order=suite.earned, return_id="r3", lines=lines, effective_time=later)
+    lines = [
+        pb.ReturnLine(line=1),
+        pb.ReturnLine(line=2, quantity=1, amount_minor=1),
+        pb.ReturnLine(line=2, quantity=1),
+    ]
+    back = pb.ReturnOrderRequest(
+        member=suite.member, order=suite.earned, return_id="r3", lines=lines, effective_time=later
+    )
     fields = ("lines[0]=EXACTLY_ONE", "lines[1]=EXACTLY_ONE", "lines[2]=LINE_REPEATED")
     suite.invalid(back, "effective_time=TIMESTAMP_IN_FUTURE", *fields)
     suite.invalid(pb.GetBalanceRequest(member="x"), "member")

@@ -1,9 +1,10 @@
 """Tokens: who brings none, a wrong one, or one that does not reach so far is refused, whatever he calls."""
 
 import grpc
+from guanxi.common.v1 import options_pb2 as options
 
 from nul import granted, of_request
-from stubs import Connection, common, path, token
+from stubs import Connection, token
 from suite import Refusal, copy, identify
 
 
@@ -20,7 +21,7 @@ def tokens(suite):
     for reason, brought in expected.items():
         stranger = Connection(suite.connection.endpoints, brought)
         for method, request in every(suite):
-            anonymous = method.GetOptions().Extensions[common.anonymous]
+            anonymous = method.GetOptions().Extensions[options.anonymous]
             code, refusal = called(stranger, method, request)
             if anonymous and reason != "TOKEN_INVALID" and reason != "TOKEN_EXPIRED":
                 suite.same(code, "OK", f"{method.full_name}, open to anybody, with {reason}")
@@ -28,8 +29,10 @@ def tokens(suite):
                 wanted = "PERMISSION_DENIED" if reason == "SCOPE_MISSING" else "UNAUTHENTICATED"
                 suite.same((code, refusal and refusal.reason), (wanted, reason), method.full_name)
                 if reason == "SCOPE_MISSING" and refusal:
-                    scope = method.GetOptions().Extensions[common.scope]
-                    suite.true(scope in refusal.metadata.values(), f"{method.full_name} does not name {scope}: {refusal}")
+                    scope = method.GetOptions().Extensions[options.scope]
+                    suite.true(
+                        scope in refusal.metadata.values(), f"{method.full_name} does not name {scope}: {refusal}"
+                    )
 
 
 def strangers(suite):
@@ -38,7 +41,7 @@ def strangers(suite):
         return
     stranger = Connection(suite.connection.endpoints, token(suite.key, organizations=["elsewhere:rw"]))
     for method, request in every(suite):
-        if method.GetOptions().Extensions[common.anonymous]:
+        if method.GetOptions().Extensions[options.anonymous]:
             continue
         asked = copy(request)
         if "request_id" in asked.DESCRIPTOR.fields_by_name:

@@ -27,7 +27,9 @@ def package(name):
     folder = root.parent / name.replace(".", "/")
     for file in sorted(folder.glob("*_pb2*.py")):
         module = importlib.import_module(f"{name}.{file.stem}")
-        vars(space).update({key: value for key, value in vars(module).items() if key[0].isupper() and key != "DESCRIPTOR"})
+        vars(space).update(
+            {key: value for key, value in vars(module).items() if key[0].isupper() and key != "DESCRIPTOR"}
+        )
         for service in getattr(module, "DESCRIPTOR", SimpleNamespace(services_by_name={})).services_by_name.values():
             for method in service.methods:
                 METHODS[method.input_type.full_name] = method
@@ -117,9 +119,7 @@ class CallDetails(
     """A call with a token and a deadline."""
 
 
-class Recorder(
-    grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
-):
+class Recorder(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor):
     """Adds the token and a deadline to every call, and writes its outcome down."""
 
     def __init__(self, record, token):
@@ -177,7 +177,11 @@ class Connection:
 
     def services(self):
         """The services that have an endpoint."""
-        return [name for name in ("customer", "loyalty", "logistics", "feedback") if name in self.endpoints or "" in self.endpoints]
+        return [
+            name
+            for name in ("customer", "loyalty", "logistics", "feedback")
+            if name in self.endpoints or "" in self.endpoints
+        ]
 
 
 def named_by(request, package_name):

@@ -5,6 +5,7 @@
 
 mod auth;
 mod faults;
+mod python;
 mod raw;
 mod stop;
 mod strangers;

@@ -144,6 +144,9 @@ fn redis_may_forget_and_postgresql_may_crash() {
         ("orders", 60, Fault::RedisGone),
         ("delivered", 70, Fault::Flushed),
         ("delivered", 85, Fault::Crashed),
+        // Towards the end, when nothing else moves until the dead one's leases have run out.
+        ("orders", 98, Fault::Killed("customer")),
+        ("orders", 98, Fault::Crashed),
     ];
     comes_through(FEW, Plan::apart(), &faults);
 }

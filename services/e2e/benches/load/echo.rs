@@ -7,7 +7,7 @@ use bytes::Bytes;
 use guanxi_e2e::Raw;
 use guanxi_testkit::servers;
 use tonic::transport::Channel;
-use tonic::{Request, Response};
+use tonic::{Request, Response, Status};
 
 use crate::drive::Calls;
 

@@ -147,6 +147,32 @@ pub fn all<T: Fields>(fields: T) -> Result<T::Values, Refused> {
     fields.all()
 }
 
+/// The same for the items of a list, as many as there are.
+///
+/// # Errors
+/// INVALID_ARGUMENT with all violations; a refusal of another kind as it is, the first of them.
+pub fn each<T, C: FromIterator<T>>(items: impl IntoIterator<Item = Result<T, Refused>>) -> Result<C, Refused> {
+    let mut wrong: Vec<Violation> = Vec::new();
+    let mut other = None;
+    let right = items.into_iter().filter_map(|item| match item {
+        Ok(value) => Some(value),
+        Err(refused) => {
+            if refused.field_violations().is_empty() {
+                other.get_or_insert(refused);
+            } else {
+                wrong.extend_from_slice(refused.field_violations());
+            }
+            None
+        }
+    });
+    let right = right.collect();
+    match other {
+        Some(refused) => Err(refused),
+        None if wrong.is_empty() => Ok(right),
+        None => Err(Refused::violations(wrong)),
+    }
+}
+
 /// Values of several fields, each read or refused.
 pub trait Fields {
     /// The values.
@@ -211,6 +237,21 @@ mod tests {
         ));
         let refused = read.expect_err("three fields are wrong");
         assert_eq!(wrong_fields(&refused), ["customer", "order_time", "price.currency_code"]);
+    }
+
+    #[test]
+    fn every_wrong_item_is_said_at_once() {
+        let read = |names: [&str; 3]| {
+            let names = names.iter().enumerate();
+            each::<_, Vec<_>>(names.map(|(at, text)| name::<CustomerId>(text, &format!("names[{at}]"))))
+        };
+        let good = CustomerId::new();
+        let text = good.to_string();
+        assert_eq!(read([text.as_str(); 3]), Ok(vec![good; 3]));
+        let refused = read(["x", &text, "y"]).expect_err("two are wrong");
+        assert_eq!(wrong_fields(&refused), ["names[0]", "names[2]"]);
+        let missing = each::<(), Vec<()>>([Err(Refused::not_found("store", "s")), Ok(())]).expect_err("one is missing");
+        assert_eq!(missing.reason(), "NOT_FOUND");
     }
 
     #[test]

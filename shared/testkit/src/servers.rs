@@ -8,6 +8,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server that was started or found running, held for as long as this value lives.
@@ -93,12 +94,26 @@ pub fn answers(port: u16) -> bool {
     TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_millis(500)).is_ok()
 }
 
-/// A port of the loopback that nobody listens on now.
+/// A port of the loopback that nobody listens on now. It is below those that the system gives to outgoing connections: a
+/// server that is killed and started again finds it free, and nobody who tries to connect meanwhile meets himself.
 ///
 /// # Errors
 /// Where none can be bound.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    const APART: u32 = 61;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Processes that look at the same time look in different places.
+    let start = std::process::id().wrapping_mul(APART);
+    for _ in 0..COUNT {
+        let at = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(FIRST + at).map_err(io::Error::other)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::Error::other("no port of the loopback is free"))
 }
 
 /// Runs a command to its end.

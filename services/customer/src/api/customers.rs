@@ -19,7 +19,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::wire;
-use crate::domain::customer::{CHANGEABLE, Customer, CustomerError, first_record};
+use crate::domain::customer::{CHANGEABLE, Customer, CustomerError, check_declared, first_record};
 use crate::domain::ingest::{Known, Policy, readings};
 use crate::domain::phone::Region;
 use crate::events::outgoing;
@@ -47,12 +47,14 @@ impl Customers {
         let (profile, named, identifiers) = convert::all((
             wire::profile(stated),
             convert::organization(&stated.organization, "customer.organization"),
-            raw.map(|(at, raw)| wire::raw_identifier(raw, &format!("identifiers[{at}]")))
-                .collect::<Result<Vec<_>, _>>(),
+            convert::each::<_, Vec<_>>(raw.map(|(at, raw)| wire::raw_identifier(raw, &format!("identifiers[{at}]")))),
         ))?;
         let organization = call.organization(named)?;
         let region = Region::from_code(&profile.address.region);
-        let read = readings(&identifiers, &self.policy.reader, region).refuse()?;
+        let (read, ()) = convert::all((
+            readings(&identifiers, &self.policy.reader, region).refuse(),
+            check_declared(&profile, self.db.clock().now()).refuse(),
+        ))?;
         let ids: BTreeMap<Uuid, _> = read.into_iter().map(|read| (read.id(&organization), read)).collect();
         let request = convert::uuid(&message.request_id, "request_id")?;
         let write = write("CustomerService/CreateCustomer", request, &message)?;
@@ -147,7 +149,7 @@ impl Customers {
     ) -> Result<BatchGetCustomersResponse, Refused> {
         let names = message.names.iter().enumerate();
         let names = names.map(|(at, name)| convert::name::<CustomerId>(name, &format!("names[{at}]")));
-        let names: Vec<CustomerId> = names.collect::<Result<_, _>>()?;
+        let names: Vec<CustomerId> = convert::each(names)?;
         let ids: Vec<Uuid> = names.iter().map(|id| id.uuid()).collect();
         let reader = self.db.reader(call);
         let found: BTreeMap<CustomerId, Customer> =
@@ -162,10 +164,13 @@ impl Customers {
 
     async fn list(&self, call: &Call, message: ListCustomersRequest) -> Result<ListCustomersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "create_time" } else { &message.order_by };
-        let organization = convert::organization(&message.organization, "organization")?;
         let deleted = if message.show_deleted { "deleted too" } else { "" };
         let asked = ["ListCustomers", &message.organization, &message.filter, order_by, deleted];
-        let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;
+        let (organization, page, ()) = convert::all((
+            convert::organization(&message.organization, "organization"),
+            PageRequest::parse(message.page_size, &message.page_token, &asked),
+            customers::LIST.check(&message.filter, order_by),
+        ))?;
         let asked = Asked { filter: &message.filter, order_by, page: &page };
         let reader = self.db.reader(call);
         let (found, next_page_token) =

@@ -85,13 +85,13 @@ impl Identity {
     }
 
     async fn list(&self, call: &Call, message: ListIdentityEdgesRequest) -> Result<ListIdentityEdgesResponse, Refused> {
-        let (customer, as_of) = convert::all((
+        let at = message.as_of_time.as_ref().map_or_else(String::new, |at| format!("{}.{}", at.seconds, at.nanos));
+        let asked = ["ListIdentityEdges", &message.customer, &at];
+        let (customer, as_of, page) = convert::all((
             convert::name::<CustomerId>(&message.customer, "customer"),
             convert::instant(message.as_of_time.as_ref(), "as_of_time"),
+            PageRequest::parse(message.page_size, &message.page_token, &asked),
         ))?;
-        let asked =
-            ["ListIdentityEdges", &message.customer, &as_of.map_or_else(String::new, |at: Timestamp| at.to_string())];
-        let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;
         let reader = self.db.reader(call);
         customers::get(&reader, customer).await?;
         let after = page.after.as_deref().map(after).transpose()?;
@@ -148,7 +148,7 @@ fn source_record(message: pb::SourceRecord) -> Result<SourceRecord, Refused> {
     let (event_time, birth_date, claims) = convert::all((
         convert::required_instant(message.event_time.as_ref(), "record.event_time"),
         wire::birth_date(&message.birth_date, "record.birth_date"),
-        message.identifiers.iter().enumerate().map(|(at, claimed)| claim(claimed, at)).collect::<Result<Vec<_>, _>>(),
+        convert::each::<_, Vec<_>>(message.identifiers.iter().enumerate().map(|(at, claimed)| claim(claimed, at))),
     ))?;
     let name = PersonName { display: message.display_name, given: message.given_name, family: message.family_name };
     let profile = Profile {

@@ -74,12 +74,13 @@ impl Orders {
 
     async fn list(&self, call: &Call, message: ListOrdersRequest) -> Result<ListOrdersResponse, Refused> {
         let order_by = if message.order_by.is_empty() { "order_time desc" } else { &message.order_by };
-        let (customer, organization) = convert::all((
+        let asked = ["ListOrders", &message.customer, &message.organization, &message.filter, order_by];
+        let (customer, organization, page, ()) = convert::all((
             convert::optional_name::<CustomerId>(&message.customer, "customer"),
             convert::organization(&message.organization, "organization"),
+            PageRequest::parse(message.page_size, &message.page_token, &asked),
+            orders::LIST.check(&message.filter, order_by),
         ))?;
-        let asked = ["ListOrders", &message.customer, &message.organization, &message.filter, order_by];
-        let page = PageRequest::parse(message.page_size, &message.page_token, &asked)?;
         let asked = Asked { filter: &message.filter, order_by, page: &page };
         let reader = self.db.reader(call);
         if let Some(customer) = customer {

@@ -150,7 +150,7 @@ impl Customer {
         if self.delete_time.is_some() {
             return Err(CustomerError::Deleted(self.id));
         }
-        check(declared, now)?;
+        check_declared(declared, now)?;
         let part = |path, new: &String, old: &String| if mask.has(path) { new.clone() } else { old.clone() };
         let (new, old) = (&declared.name, &self.profile.name);
         let name =
@@ -174,7 +174,7 @@ impl Customer {
 /// # Errors
 /// [`CustomerError::Invalid`].
 pub fn first_record(id: CustomerId, declared: Profile, now: Timestamp) -> Result<SourceRecord, CustomerError> {
-    check(&declared, now)?;
+    check_declared(&declared, now)?;
     Ok(own_record(id, said(declared), now))
 }
 
@@ -188,7 +188,11 @@ pub fn said(profile: Profile) -> Stated {
     }
 }
 
-fn check(declared: &Profile, now: Timestamp) -> Result<(), CustomerError> {
+/// Checks what somebody declares against the time at which he does.
+///
+/// # Errors
+/// [`CustomerError::Invalid`] where the birth date is yet to come.
+pub fn check_declared(declared: &Profile, now: Timestamp) -> Result<(), CustomerError> {
     if declared.birth_date.is_future(now) {
         return Err(CustomerError::Invalid(vec![Violation {
             field: "customer.birth_date".into(),

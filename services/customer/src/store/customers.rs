@@ -51,7 +51,8 @@ const RECORDS: Table = Table::new(
 );
 
 const STATES: &[(&str, &str)] = &[("ACTIVE", "ACTIVE"), ("DELETED", "DELETED")];
-const LIST: List<customers::Column> = List {
+/// What the list may be filtered and ordered by.
+pub const LIST: List<customers::Column> = List {
     filters: &[
         Field::new("state", customers::Column::State, Holds::OneOf(STATES)),
         Field::new("create_time", customers::Column::CreateTime, Holds::Time),

@@ -15,7 +15,8 @@ use crate::domain::order::{Order, State};
 const STATES: &[(&str, &str)] = &[("PLACED", "PLACED"), ("CANCELLED", "CANCELLED"), ("RETURNED", "RETURNED")];
 const ORDER_TIME: Field<Column> = Field::new("order_time", Column::OrderTime, Holds::Time);
 const CREATE_TIME: Field<Column> = Field::new("create_time", Column::CreateTime, Holds::Time);
-const LIST: List<Column> = List {
+/// What the list may be filtered and ordered by.
+pub const LIST: List<Column> = List {
     filters: &[
         Field::new("source", Column::Source, Holds::Text),
         Field::new("store", Column::Store, Holds::Text),

@@ -3,7 +3,7 @@
 use guanxi_kernel::{PageRequest, Refused};
 use guanxi_store::filter::{Field, Ordering, condition};
 use guanxi_store::{Result, Session};
-use sea_orm::{EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{Condition, EntityTrait, QueryFilter, QuerySelect, Select};
 
 /// What a list is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub struct Asked<'a> {
 }
 
 /// What a list may be filtered and ordered by.
-pub(super) struct List<C: 'static> {
+pub struct List<C: 'static> {
     pub(super) filters: &'static [Field<C>],
     pub(super) orders: &'static [Field<C>],
     pub(super) key: Field<C>,
@@ -31,6 +31,25 @@ pub(super) struct Page<M> {
 }
 
 impl<C: sea_orm::ColumnTrait> List<C> {
+    /// Checks a filter and an order before anything is read.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with all that is wrong with them.
+    pub fn check(&self, filter: &str, order_by: &str) -> Result<(), Refused> {
+        self.parse(filter, order_by).map(|_| ())
+    }
+
+    fn parse(&self, filter: &str, order_by: &str) -> Result<(Condition, Ordering<C>), Refused> {
+        match (condition(filter, self.filters), Ordering::parse(order_by, self.orders, self.key)) {
+            (Ok(filter), Ok(ordering)) => Ok((filter, ordering)),
+            (filter, ordering) => {
+                let wrong = [filter.err(), ordering.err()].into_iter().flatten();
+                let wrong = wrong.flat_map(|refused| refused.field_violations().to_vec());
+                Err(Refused::violations(wrong.collect()))
+            }
+        }
+    }
+
     /// Reads a page of `query`.
     ///
     /// # Errors
@@ -44,16 +63,7 @@ impl<C: sea_orm::ColumnTrait> List<C> {
     where
         E: EntityTrait<Column = C>,
     {
-        let filter = condition(asked.filter, self.filters);
-        let ordering = Ordering::parse(asked.order_by, self.orders, self.key);
-        let (filter, ordering) = match (filter, ordering) {
-            (Ok(filter), Ok(ordering)) => (filter, ordering),
-            (filter, ordering) => {
-                let wrong = [filter.err(), ordering.err()].into_iter().flatten();
-                let wrong = wrong.flat_map(|refused| refused.field_violations().to_vec());
-                return Err(Refused::violations(wrong.collect()).into());
-            }
-        };
+        let (filter, ordering) = self.parse(asked.filter, asked.order_by)?;
         let shown = asked.page.size as usize;
         let mut query = query.filter(filter).limit(u64::from(asked.page.size) + 1);
         if let Some(after) = &asked.page.after {

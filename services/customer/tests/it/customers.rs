@@ -104,7 +104,7 @@ matrix! {
         let stale = stale.expect_err("is stale");
         assert_eq!((stale.code, stale.reason.as_str()), (tonic::Code::Aborted, "ETAG_MISMATCH"));
         let unknown = broken(update(changed.clone(), &["state", "given_name", "colour"]).await);
-        assert_eq!(unknown.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["update_mask", "update_mask"]);
+        assert_eq!(unknown.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["update_mask"]);
         let cleared = update(Customer { name: changed.name.clone(), ..Customer::default() }, &[]).await.expect("clears");
         assert_eq!((cleared.given_name.as_str(), cleared.display_name.as_str()), ("", ""));
         env.settle().await;

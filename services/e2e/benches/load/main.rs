@@ -46,29 +46,26 @@ async fn bench(length: Duration, only: Option<String>) {
     measure("echo", length, &echo.processes(), || echo.calls(), &mut rows).await;
     drop(echo);
 
-    let databases = server::databases(&postgres).await;
-    let environment = [];
-    let mut guanxi = server::Guanxi::start(&databases, &redis, &environment).await;
-    println!("start to ready {:.2} s, idle memory {} MiB", guanxi.started.as_secs_f64(), cpu::memory_mib(guanxi.pid()));
+    let mut guanxi = server::Guanxi::start(postgres, redis).await;
+    let started = guanxi.server().start_took().as_secs_f64();
+    println!("start to ready {started:.2} s, idle memory {} MiB", cpu::memory_mib(guanxi.server().pid()));
     let world = calls::World::make(&guanxi).await;
+    let processes = guanxi.processes();
     for call in calls::ALL.into_iter().filter(|call| wanted(call.name())) {
-        let processes = guanxi.processes(&postgres, &redis);
         measure(call.name(), length, &processes, || world.calls(&guanxi, call), &mut rows).await;
     }
-    println!("memory after the load {} MiB", cpu::memory_mib(guanxi.pid()));
-    guanxi.stop().await;
+    println!("memory after the load {} MiB", cpu::memory_mib(guanxi.server().pid()));
 
     // One transaction for each call, as many at once as PostgreSQL has connections for.
-    let environment = [("GUANXI_LOYALTY__POINTS_BATCH", "1"), ("GUANXI_LOYALTY__POINTS_LANES", "16")];
-    let mut guanxi = server::Guanxi::start(&databases, &redis, &environment).await;
-    let processes = guanxi.processes(&postgres, &redis);
+    guanxi.start_again(&[("loyalty.points_batch", "1"), ("loyalty.points_lanes", "16")]).await;
+    let processes = guanxi.processes();
     for callers in [64, 256] {
         let calls = world.calls(&guanxi, calls::Which::EarnPoints).await;
         let row = drive::closed(callers, length, &processes, calls).await;
         rows.push(Row::closed("EarnPoints, one by one", callers, row));
         println!("{}", rows.last().unwrap());
     }
-    guanxi.stop().await;
+    guanxi.server().stop();
     println!("\n{}", report::table(&rows, &pgbench));
 }
 

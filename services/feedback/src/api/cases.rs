@@ -77,7 +77,10 @@ impl CaseService for Cases {
     async fn list_cases(&self, request: Request<ListCasesRequest>) -> Result<Response<ListCasesResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let page = PageRequest::parse(message.page_size, &message.page_token, &["ListCases", &message.filter])?;
+            let (page, ()) = convert::all((
+                PageRequest::parse(message.page_size, &message.page_token, &["ListCases", &message.filter]),
+                cases::LIST.check(&message.filter),
+            ))?;
             let (found, next) = cases::list(&self.db.reader(&call), &message.filter, &page).await?;
             let cases = found.iter().map(wire::case).collect();
             Ok(ListCasesResponse { cases, next_page_token: next })

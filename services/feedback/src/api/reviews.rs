@@ -50,7 +50,10 @@ impl ReviewService for Reviews {
     ) -> Result<Response<ListReviewsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let page = PageRequest::parse(message.page_size, &message.page_token, &["ListReviews", &message.filter])?;
+            let (page, ()) = convert::all((
+                PageRequest::parse(message.page_size, &message.page_token, &["ListReviews", &message.filter]),
+                reviews::LIST.check(&message.filter),
+            ))?;
             let (found, next) = reviews::list(&self.db.reader(&call), &message.filter, &page).await?;
             let reviews = found.iter().map(wire::review).collect();
             Ok(ListReviewsResponse { reviews, next_page_token: next })

@@ -149,7 +149,10 @@ impl Content {
     }
 
     /// Checks what no single field shows: the zone exists, no id is twice, and none had another sort in `past`.
-    fn check(&self, past: &BTreeMap<QuestionId, QuestionKind>) -> Result<(), SurveyError> {
+    ///
+    /// # Errors
+    /// [`SurveyError::Contradictory`] with all of it.
+    pub fn check(&self, past: &BTreeMap<QuestionId, QuestionKind>) -> Result<(), SurveyError> {
         let mut violations = Vec::new();
         let mut broken = |field: String, rule: &str, description: String| {
             violations.push(Violation { field, rule: rule.to_owned(), description });

@@ -67,7 +67,8 @@ const MESSAGES: Table = Table::new(
     ],
 );
 
-const LIST: List<CaseColumn> = List {
+/// What the list may be filtered by.
+pub const LIST: List<CaseColumn> = List {
     fields: &[
         Field::new("customer", CaseColumn::Customer, Holds::Name(pages::customer)),
         Field::new("order", CaseColumn::OrderName, Holds::Text),

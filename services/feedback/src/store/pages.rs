@@ -1,6 +1,6 @@
 //! Lists by page: what a filter finds, in one fixed order, a page after the other by key.
 
-use guanxi_kernel::{PageRequest, Uuid};
+use guanxi_kernel::{PageRequest, Refused, Uuid};
 use guanxi_store::filter::{self, Field, Ordering};
 use guanxi_store::{Owned, Result, Session};
 use sea_orm::{QueryFilter, QuerySelect};
@@ -16,6 +16,14 @@ pub struct List<C: 'static> {
 }
 
 impl<C: sea_orm::ColumnTrait> List<C> {
+    /// Checks a filter before anything is read.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a filter that is none.
+    pub fn check(&self, filter: &str) -> Result<(), Refused> {
+        filter::condition(filter, self.fields).map(|_| ())
+    }
+
     /// The rows of a page that the caller may read, and whether there are more.
     ///
     /// # Errors

@@ -38,7 +38,8 @@ const REVIEWS: Table = Table::new(
     ],
 );
 
-const LIST: List<reviews::Column> = List {
+/// What the list may be filtered by.
+pub const LIST: List<reviews::Column> = List {
     fields: &[
         Field::new("subject", reviews::Column::Subject, Holds::Text),
         Field::new("customer", reviews::Column::Customer, Holds::Name(pages::customer)),

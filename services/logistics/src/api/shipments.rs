@@ -122,7 +122,10 @@ impl ShipmentService for Shipments {
     ) -> Result<Response<ListShipmentsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let page = PageRequest::parse(message.page_size, &message.page_token, &["ListShipments", &message.filter])?;
+            let (page, ()) = convert::all((
+                PageRequest::parse(message.page_size, &message.page_token, &["ListShipments", &message.filter]),
+                listing::check(&message.filter),
+            ))?;
             let (listed, next) = listing::list(&self.db.reader(&call), &message.filter, &page).await?;
             let shipments = listed.iter().map(|(shipment, revised)| wire::shipment(shipment, revised)).collect();
             let next_page_token = next.map(|key| page.next(key)).unwrap_or_default();

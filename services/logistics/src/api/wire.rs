@@ -9,7 +9,7 @@ use guanxi_store::time::from_column;
 
 use crate::domain::{
     Change, HistoryItem, PackageReference, Promise, Revision, Shipment, SourceKind, Standing, Status, TimeBasis,
-    TrackingNumber, Unplaced,
+    TrackingNumber, Unplaced, Zone,
 };
 use crate::store::entities::{quarantine, tracking_events};
 
@@ -34,9 +34,14 @@ pub fn promise(promise: &Promise) -> proto::Promise {
 /// A promise that a caller gives.
 ///
 /// # Errors
-/// INVALID_ARGUMENT for the part of it that is wrong.
+/// INVALID_ARGUMENT for every part of it that is wrong.
 pub fn promise_given(given: &proto::Promise) -> Result<Promise, Refused> {
-    Promise::read(&given.promised_date, &given.window_start, &given.window_end, &given.time_zone).refuse()
+    let (date, window, zone) = convert::all((
+        Promise::day(&given.promised_date).refuse(),
+        Promise::window(&given.window_start, &given.window_end).refuse(),
+        Zone::new(&given.time_zone).refuse(),
+    ))?;
+    Promise::of(date, window, zone).refuse()
 }
 
 /// A change of a promise.

@@ -135,11 +135,38 @@ impl Promise {
     /// [`PromiseError`] for the first part that is wrong.
     pub fn read(date: &str, start: &str, end: &str, zone: &str) -> Result<Self, PromiseError> {
         let zone = Zone::new(zone)?;
-        let day: Date = date.parse().map_err(|_| PromiseError::Date(date.to_owned()))?;
+        Self::of(Self::day(date)?, Self::window(start, end)?, zone)
+    }
+
+    /// A promise from its parts.
+    ///
+    /// # Errors
+    /// [`PromiseError`] where they are none together.
+    pub fn of(date: Date, window: Option<(Time, Time)>, zone: Zone) -> Result<Self, PromiseError> {
+        match window {
+            None => Self::on(date, zone),
+            Some((start, end)) => Self::within(date, start, end, zone),
+        }
+    }
+
+    /// A day as it is written.
+    ///
+    /// # Errors
+    /// [`PromiseError::Date`].
+    pub fn day(date: &str) -> Result<Date, PromiseError> {
+        date.parse().map_err(|_| PromiseError::Date(date.to_owned()))
+    }
+
+    /// A window as it is written; both ends empty for the whole day.
+    ///
+    /// # Errors
+    /// [`PromiseError::Window`], [`PromiseError::Backwards`].
+    pub fn window(start: &str, end: &str) -> Result<Option<(Time, Time)>, PromiseError> {
         let time = |text: &str| Time::strptime("%H:%M", text).ok();
         match (start, end, time(start), time(end)) {
-            ("", "", ..) => Self::on(day, zone),
-            (_, _, Some(start), Some(end)) => Self::within(day, start, end, zone),
+            ("", "", ..) => Ok(None),
+            (_, _, Some(start), Some(end)) if end < start => Err(PromiseError::Backwards { start, end }),
+            (_, _, Some(start), Some(end)) => Ok(Some((start, end))),
             _ => Err(PromiseError::Window(start.to_owned(), end.to_owned())),
         }
     }

@@ -1,7 +1,7 @@
 //! Lists of shipments: newest first, by the fields that have an index.
 
 use guanxi_kernel::name::{CustomerId, ShipmentId};
-use guanxi_kernel::{PageRequest, Uuid};
+use guanxi_kernel::{PageRequest, Refused, Uuid};
 use guanxi_store::filter::{self, Field, Holds, Ordering};
 use guanxi_store::{Result, Session};
 use sea_orm::{QueryFilter, QuerySelect};
@@ -40,6 +40,14 @@ const FIELDS: &[Field<Column>] = &[
         ]),
     ),
 ];
+
+/// Checks a filter before anything is read.
+///
+/// # Errors
+/// INVALID_ARGUMENT for a filter that is none.
+pub fn check(filter: &str) -> Result<(), Refused> {
+    filter::condition(filter, FIELDS).map(|_| ())
+}
 
 /// A page of the shipments that the caller may read, each with the changes of its promise, and the key of the next page.
 ///

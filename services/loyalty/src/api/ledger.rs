@@ -5,7 +5,7 @@ use guanxi_contracts::common::v1::{Job, JobState};
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerService;
 use guanxi_contracts::time::to_proto;
-use guanxi_kernel::natural_id;
+use guanxi_kernel::{Access, Refused, natural_id};
 use guanxi_rpc::{answer, open, write};
 use guanxi_runtime::Jobs;
 use guanxi_store::Database;
@@ -36,6 +36,11 @@ impl LedgerService for Ledgers {
     ) -> Result<Response<VerifyLedgerResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
+            // What is wrong may be of any organisation, and the job is the service's own.
+            if *call.caller.organizations != Access::All {
+                let message = "verifying the ledger needs access to all organisations";
+                Err(Refused::denied("ORGANIZATIONS_MISSING", message))?;
+            }
             let write = write("LedgerService/VerifyLedger", natural_id("job", [VERIFY_LEDGER]), &message)?;
             let written = self.db.command(&call, &write, |tx| async move {
                 let id = self.jobs.start(&tx, VERIFY_LEDGER, None, Vec::new()).await?;

@@ -58,13 +58,21 @@ pub enum PurchaseError {
     },
 }
 
-impl Refusal for PurchaseError {
+/// Everything in which a purchase contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct PurchaseErrors(pub Vec<PurchaseError>);
+
+impl Refusal for PurchaseErrors {
     fn refusal(&self) -> Refused {
-        let (field, rule) = match self {
-            Self::LineRepeated { index, .. } => (format!("purchase.lines[{index}].line"), "LINE_REPEATED"),
-            Self::DiscountTooHigh { .. } => ("purchase.discount_minor".to_owned(), "DISCOUNT_TOO_HIGH"),
+        let violation = |error: &PurchaseError| {
+            let (field, rule) = match error {
+                PurchaseError::LineRepeated { index, .. } => (format!("purchase.lines[{index}].line"), "LINE_REPEATED"),
+                PurchaseError::DiscountTooHigh { .. } => ("purchase.discount_minor".to_owned(), "DISCOUNT_TOO_HIGH"),
+            };
+            Violation { field, rule: rule.to_owned(), description: error.to_string() }
         };
-        Refused::violations(vec![Violation { field, rule: rule.to_owned(), description: self.to_string() }])
+        Refused::violations(self.0.iter().map(violation).collect())
     }
 }
 
@@ -72,19 +80,19 @@ impl Purchase {
     /// A purchase; `discount_minor` was taken off the order as a whole.
     ///
     /// # Errors
-    /// [`PurchaseError`] where it contradicts itself.
-    pub fn new(currency: Currency, lines: Vec<PurchaseLine>, discount_minor: i64) -> Result<Self, PurchaseError> {
-        let mut seen = BTreeSet::new();
+    /// [`PurchaseErrors`], everything in which it contradicts itself.
+    pub fn new(currency: Currency, lines: Vec<PurchaseLine>, discount_minor: i64) -> Result<Self, PurchaseErrors> {
+        let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
         for (index, line) in lines.iter().enumerate() {
             if !seen.insert(line.line) {
-                return Err(PurchaseError::LineRepeated { index, line: line.line });
+                wrong.push(PurchaseError::LineRepeated { index, line: line.line });
             }
         }
         let sum_minor = lines.iter().map(|line| line.price_minor).sum();
         if discount_minor > sum_minor {
-            return Err(PurchaseError::DiscountTooHigh { discount_minor, sum_minor });
+            wrong.push(PurchaseError::DiscountTooHigh { discount_minor, sum_minor });
         }
-        Ok(Self { currency, lines, discount_minor })
+        if wrong.is_empty() { Ok(Self { currency, lines, discount_minor }) } else { Err(PurchaseErrors(wrong)) }
     }
 
     /// Its lines.
@@ -402,9 +410,12 @@ pub(crate) mod tests {
     fn a_purchase_that_contradicts_itself_is_refused() {
         let currency: Currency = "CNY".parse().expect("a currency");
         let twice = Purchase::new(currency, vec![line(1, "", 1, 1), line(1, "", 1, 1)], 0);
-        assert_eq!(twice, Err(PurchaseError::LineRepeated { index: 1, line: 1 }));
-        let high = Purchase::new(currency, vec![line(1, "", 1, 5)], 6);
-        assert_eq!(high, Err(PurchaseError::DiscountTooHigh { discount_minor: 6, sum_minor: 5 }));
+        assert_eq!(twice, Err(PurchaseErrors(vec![PurchaseError::LineRepeated { index: 1, line: 1 }])));
+        let both = Purchase::new(currency, vec![line(1, "", 1, 3), line(1, "", 1, 2)], 6).expect_err("two faults");
+        let fields: Vec<_> =
+            both.refusal().field_violations().iter().map(|violation| violation.field.clone()).collect();
+        assert_eq!(fields, ["purchase.lines[1].line", "purchase.discount_minor"]);
+        assert_eq!(both.to_string(), "line 1 occurs twice; the discount 6 is above the lines' sum 5");
     }
 
     proptest! {

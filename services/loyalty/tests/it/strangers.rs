@@ -59,6 +59,8 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(points.list_entries(request).await), "NOT_FOUND");
         let request = ListExpiringRequest { member: member.clone(), until: None };
         assert_eq!(reason(points.list_expiring(request).await), "NOT_FOUND");
+        let verify = VerifyLedgerRequest { request_id: request_id() };
+        assert_eq!(reason(strange.loyalty().ledger().verify_ledger(verify).await), "ORGANIZATIONS_MISSING");
         assert_eq!(figures(&strange).await.values().copied().collect::<Vec<_>>(), [0; 5]);
         assert_eq!(balance(&env.client(), &member).await.balance, 10);
     }

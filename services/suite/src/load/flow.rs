@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use guanxi_client::Error;
+use guanxi_client::{Client, Error};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Response, Status, Streaming};
@@ -54,6 +54,23 @@ where
             Err(status) => status,
         };
         patience.after(broken).await?;
+    }
+}
+
+/// Makes a call that may be made twice, again while the service is not there, and where its answer came too late.
+///
+/// # Errors
+/// The call's last error, where it was refused or gave no answer for [`PATIENCE`].
+pub async fn ask<T, F>(client: &Client, mut call: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let since = Instant::now();
+    loop {
+        match client.retry_for(PATIENCE, &mut call).await {
+            Err(error) if error.code == Code::DeadlineExceeded && since.elapsed() < PATIENCE => {}
+            answer => return answer,
+        }
     }
 }
 
@@ -149,4 +166,35 @@ fn is_final(code: Code) -> bool {
             | Code::Unimplemented
             | Code::DataLoss
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    async fn asked(failing: Code) -> (u32, Result<u32, Code>) {
+        let calls = Cell::new(0);
+        let client = Client::builder().endpoint("127.0.0.1:1").build().expect("a client");
+        let answer = ask(&client, || {
+            calls.set(calls.get() + 1);
+            let made = calls.get();
+            async move { if made < 3 { Err(Status::new(failing, "no")) } else { Ok(Response::new(made)) } }
+        });
+        let answer = answer.await.map_err(|error| error.code);
+        (calls.get(), answer)
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_away_or_slow_is_asked_again() {
+        for code in [Code::Unavailable, Code::DeadlineExceeded] {
+            assert_eq!(asked(code).await, (3, Ok(3)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer() {
+        assert_eq!(asked(Code::InvalidArgument).await, (1, Err(Code::InvalidArgument)));
+    }
 }

@@ -8,13 +8,15 @@ use futures::future::try_join_all;
 use guanxi_client::contracts::common::v1::{GetFlowLagRequest, ServiceFlow};
 use guanxi_client::{Client, Error};
 
+use super::flow;
 use crate::services;
 
 /// How often the services are asked.
 const POLL: Duration = Duration::from_millis(50);
 
-/// For how long nothing may move before what still waits is taken to wait for good.
-const STILL: Duration = Duration::from_secs(10);
+/// For how long nothing may move before what still waits is taken to wait for good: longer than the lease of a process
+/// that was killed keeps others from its work, and than they pause after a database was gone.
+const STILL: Duration = Duration::from_secs(30);
 
 /// The same, where only parked events wait: they move only when other events do, and none are on their way.
 const PARKED_STILL: Duration = Duration::from_secs(2);
@@ -69,7 +71,7 @@ async fn sample(client: &Client) -> Result<Vec<ServiceFlow>, Error> {
             let mut admin = client.admin(service);
             async move { admin.get_flow_lag(GetFlowLagRequest { service: service.to_owned() }).await }
         };
-        Ok::<_, Error>(client.retry_for(STILL * 3, asked).await?.services)
+        Ok::<_, Error>(flow::ask(client, asked).await?.services)
     });
     Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }

@@ -1,14 +1,12 @@
 //! What goes into which stream, and what its answers mean. Each function hands every item back with its fate: `Ok`, or
 //! why the service refused it.
 
-use std::time::Instant;
-
 use futures::{Stream, StreamExt};
 use guanxi_client::contracts::customer::v1::{
     IngestOutcome as RecordFate, IngestSourceRecordsRequest, IngestSourceRecordsResponse, RecordOrdersRequest,
     RecordOrdersResponse, RecordOutcome, Rejection,
 };
-use guanxi_client::contracts::feedback::v1::SubmitReviewRequest;
+use guanxi_client::contracts::feedback::v1::{SubmitReviewRequest, SubmitReviewResponse};
 use guanxi_client::contracts::logistics::v1::{IngestEventsRequest, IngestEventsResponse, IngestOutcome as EventFate};
 use guanxi_client::{Client, Error};
 use tonic::Code;
@@ -108,20 +106,13 @@ pub async fn reviews<T>(
     Ok(())
 }
 
-/// Submits one, again too where its answer came too late.
-async fn submit(client: &Client, review: SubmitReviewRequest) -> Result<(), Error> {
-    let since = Instant::now();
-    loop {
-        let submit = || {
-            let (mut reviews, review) = (client.feedback().reviews(), review.clone());
-            async move { reviews.submit_review(review).await }
-        };
-        match client.retry_for(flow::PATIENCE, submit).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code == Code::DeadlineExceeded && since.elapsed() < flow::PATIENCE => {}
-            Err(error) => return Err(error),
-        }
-    }
+/// Submits one; its request id makes trying again safe.
+async fn submit(client: &Client, review: SubmitReviewRequest) -> Result<SubmitReviewResponse, Error> {
+    let submit = || {
+        let (mut reviews, review) = (client.feedback().reviews(), review.clone());
+        async move { reviews.submit_review(review).await }
+    };
+    flow::ask(client, submit).await
 }
 
 fn is_about_the_element(code: Code) -> bool {

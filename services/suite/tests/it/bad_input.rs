@@ -1,14 +1,14 @@
 //! Exports with faults: the rest goes in, and the file of rejects says why.
 
+use guanxi_testkit::process::{Suite, text};
 use serde_json::Value;
 
 use crate::export::{Export, key};
-use crate::suite::{Suite, text};
 
 /// What an import of `export` into empty services comes to: what was said, the rejects, the figures.
 fn imported(export: &Export) -> (String, Vec<String>, Value) {
     let suite = Suite::start();
-    let dir = suite.dir.path().join("export");
+    let dir = suite.dir().join("export");
     std::fs::create_dir(&dir).unwrap();
     export.write(&dir);
     let said = suite.import(&dir);
@@ -148,7 +148,7 @@ fn what_a_service_refuses_is_left_out_with_its_reason() {
 #[test]
 fn a_mended_export_brings_what_was_left_out() {
     let suite = Suite::start();
-    let dir = suite.dir.path().join("export");
+    let dir = suite.dir().join("export");
     std::fs::create_dir(&dir).unwrap();
     Export::good().with("order_items.csv", "99.9", "x").write(&dir);
     suite.import(&dir);

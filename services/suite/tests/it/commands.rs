@@ -1,7 +1,8 @@
 //! The other commands, and how they fail: one line, and an exit code that says what sort of failure it is.
 
+use guanxi_testkit::process::{Suite, guanxi, text};
+
 use crate::export::{Export, key};
-use crate::suite::{Suite, guanxi, text};
 
 /// The exit code and the one line of a command that fails by itself.
 fn failed(arguments: &[&str]) -> (Option<i32>, String) {
@@ -11,8 +12,9 @@ fn failed(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_customer_is_shown_as_all_services_know_it() {
-    let suite = Suite::start();
-    assert!(suite.ready.contains("is ready: customer, loyalty, logistics, feedback on 127.0.0.1:"), "{}", suite.ready);
+    let mut suite = Suite::start();
+    let ready = suite.server("customer").ready();
+    assert!(ready.contains("is ready: customer, loyalty, logistics, feedback on 127.0.0.1:"), "{ready}");
     let export = tempfile::tempdir().unwrap();
     Export::good().write(export.path());
     suite.import(export.path());

@@ -8,4 +8,3 @@ mod export;
 mod mapping;
 mod olist;
 mod sample;
-mod suite;

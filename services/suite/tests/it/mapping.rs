@@ -1,6 +1,6 @@
 //! A user's own mapping: another shop system, other files, columns, formats and words.
 
-use crate::suite::Suite;
+use guanxi_testkit::Suite;
 
 const MAPPING: &str = r#"
 source = "shop"
@@ -59,7 +59,7 @@ price = "sum"
 #[test]
 fn another_shop_systems_export_goes_in_by_a_mapping_of_its_own() {
     let suite = Suite::start();
-    let dir = suite.dir.path();
+    let dir = suite.dir();
     let files = [
         ("map.toml", MAPPING),
         (

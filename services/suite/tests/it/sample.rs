@@ -1,6 +1,6 @@
 //! The made-up retailer: loaded twice it is the same, every invariant holds, and it grows with its customers.
 
-use crate::suite::{Suite, guanxi, text};
+use guanxi_testkit::process::{Suite, guanxi, text};
 
 /// The arguments that load it up to a day of the past.
 fn generate(customers: &'static str) -> [&'static str; 7] {

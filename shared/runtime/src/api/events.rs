@@ -7,7 +7,7 @@ use guanxi_contracts::common::v1::{
 use guanxi_contracts::server::common_v1::event_service_server::EventService;
 use guanxi_kernel::{Access, Call, Refused};
 use guanxi_messaging::event::to_envelope;
-use guanxi_rpc::{answer, open, status};
+use guanxi_rpc::{answer, convert, open, status};
 use guanxi_store::outbox::Position;
 use tonic::{Request, Response, Status};
 
@@ -56,7 +56,7 @@ impl EventService for Host {
                 let partition = number(position.partition, &format!("positions[{at}].partition"))?;
                 Ok((partition, Position { epoch: position.epoch, number: position.number }))
             });
-            let positions = positions.collect::<Result<Vec<_>, Refused>>()?;
+            let positions: Vec<_> = convert::each(positions)?;
             hosted.db.confirm_outbox(&message.consumer, &positions).await?;
             let heads = hosted.db.outbox_heads().await?.into_iter().map(|(partition, at)| EventPosition {
                 partition: i32::try_from(partition).unwrap_or(i32::MAX),

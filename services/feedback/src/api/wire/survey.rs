@@ -1,8 +1,10 @@
 //! Surveys, invitations and responses.
 
+use std::collections::BTreeMap;
+
 use guanxi_contracts::feedback::v1 as pb;
 use guanxi_contracts::time::to_proto;
-use guanxi_kernel::Refused;
+use guanxi_kernel::{Refuse, Refused};
 use guanxi_rpc::convert;
 
 use super::{int32, known};
@@ -13,7 +15,7 @@ use crate::domain::survey::{Content, Question, QuestionId, QuestionKind, Survey,
 /// What a survey says.
 ///
 /// # Errors
-/// INVALID_ARGUMENT where a question is none.
+/// INVALID_ARGUMENT for every question that is none, and for all that contradicts itself.
 pub fn content(survey: &pb::Survey) -> Result<Content, Refused> {
     let questions = survey.questions.iter().enumerate().map(|(index, question)| {
         let (id, kind) = convert::all((
@@ -22,11 +24,13 @@ pub fn content(survey: &pb::Survey) -> Result<Content, Refused> {
         ))?;
         Ok(Question { id, kind, prompt: question.prompt.clone(), required: question.required })
     });
-    Ok(Content {
+    let content = Content {
         display_name: survey.display_name.clone(),
-        questions: questions.collect::<Result<_, Refused>>()?,
+        questions: convert::each(questions)?,
         time_zone: survey.time_zone.clone(),
-    })
+    };
+    content.check(&BTreeMap::new()).refuse()?;
+    Ok(content)
 }
 
 /// When a survey is sent.
@@ -123,9 +127,8 @@ pub fn submission(message: &pb::SubmitResponseRequest) -> Result<Submission, Ref
             convert::all((known(QuestionId::new(&answer.question), &format!("answers[{index}].question")), value))?;
         Ok(Answer { question, value })
     });
-    let answers = answers.collect::<Result<_, Refused>>();
     let (answers, answer_time) =
-        convert::all((answers, convert::instant(message.answer_time.as_ref(), "answer_time")))?;
+        convert::all((convert::each(answers), convert::instant(message.answer_time.as_ref(), "answer_time")))?;
     Ok(Submission { answers, answer_time })
 }
 

@@ -1,0 +1,169 @@
+"""The points of a member who earns, spends, holds and returns: PointsService."""
+
+from datetime import timedelta
+
+from loyalty import balance, purchase
+from stubs import loyalty as pb
+from suite import copy, identify
+
+
+def earning(suite):
+    """100 earned and 30 spent are 70."""
+    suite.earned = f"orders/py:{suite.tag}-club"
+    bought = pb.Purchase(currency_code="CNY")
+    bought.lines.add(line=1, quantity=2, price_minor=6_000)
+    bought.lines.add(line=2, quantity=1, price_minor=4_000)
+    earn = pb.EarnPointsRequest(member=suite.member, order=suite.earned, purchase=bought)
+    other = copy(earn)
+    other.purchase.discount_minor = 100
+    earned = suite.once(earn, other)
+    suite.same((earned.points, earned.lot.points, earned.lot.order), (100, 100, suite.earned), "what was earned")
+    suite.true(earned.lot.HasField("expires_at"), "the lot never expires")
+    again = copy(earn)
+    again.request_id = ""
+    suite.refused(again, "ALREADY_EXISTS", "ORDER_ALREADY_EARNED")
+    suite.same(balance(suite, suite.member).available, 100, "the balance after earning")
+    spend = pb.SpendPointsRequest(member=suite.member, points=30, order=f"orders/py:{suite.tag}-paid")
+    other = copy(spend)
+    other.points = 31
+    spent = suite.once(spend, other)
+    suite.same((spent.points, spent.balance.available), (30, 70), "what was spent, and what is left")
+    suite.same(balance(suite, suite.member).balance, 70, "the balance after spending")
+    refusal = suite.refused(
+        pb.SpendPointsRequest(member=suite.member, points=71), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT"
+    )
+    suite.same(refusal.metadata.get("available"), "70", "what the refusal says is available")
+
+
+def holds(suite):
+    """What is held is not available; a capture spends it, a void lets it go; both once."""
+    place = pb.PlaceHoldRequest(member=suite.member, points=20, ttl=timedelta(minutes=5))
+    other = copy(place)
+    other.points = 21
+    placed = suite.once(place, other)
+    suite.same((placed.balance.balance, placed.balance.available, placed.balance.held), (70, 50, 20), "with a hold")
+    suite.same(placed.hold.state, pb.HOLD_STATE_PLACED, "the hold's state")
+    too_much = pb.CaptureHoldRequest(name=placed.hold.name, points=21)
+    suite.refused(too_much, "FAILED_PRECONDITION", "CAPTURE_EXCEEDS_HOLD")
+    capture = pb.CaptureHoldRequest(name=placed.hold.name, points=15)
+    other = copy(capture)
+    other.points = 16
+    captured = suite.once(capture, other)
+    suite.same((captured.hold.state, captured.hold.captured_points), (pb.HOLD_STATE_CAPTURED, 15), "the captured hold")
+    suite.same((captured.balance.available, captured.balance.held), (55, 0), "the balance after the capture")
+    resolved = suite.refused(pb.CaptureHoldRequest(name=placed.hold.name), "FAILED_PRECONDITION", "HOLD_RESOLVED")
+    suite.true(resolved.metadata, "the refusal does not say how the hold ended")
+
+    hold = suite.ask(pb.PlaceHoldRequest(member=suite.member, points=10)).hold
+    void = pb.VoidHoldRequest(name=hold.name)
+    identify(void)
+    voided = suite.ask(void)
+    suite.same((voided.hold.state, voided.balance.available), (pb.HOLD_STATE_VOIDED, 55), "the voided hold")
+    suite.same(suite.ask(void), voided, "the answer to a repeated void")
+    suite.refused(pb.VoidHoldRequest(name=hold.name), "FAILED_PRECONDITION", "HOLD_RESOLVED")
+    refusal = suite.refused(
+        pb.PlaceHoldRequest(member=suite.member, points=56), "FAILED_PRECONDITION", "POINTS_INSUFFICIENT"
+    )
+    suite.same(refusal.metadata.get("available"), "55", "what is available for a hold")
+
+
+def returns(suite):
+    """A return takes back what the goods earned, once, and no more than was bought."""
+    give_back = pb.ReturnOrderRequest(member=suite.member, order=suite.earned, return_id="r1")
+    give_back.lines.add(line=2, quantity=1)
+    other = copy(give_back)
+    other.lines[0].line = 1
+    returned = suite.once(give_back, other)
+    suite.same((returned.reversed_points, returned.refunded_points), (40, 0), "what was taken back")
+    suite.same(returned.balance.available, 15, "the balance after the return")
+    again = copy(give_back)
+    again.request_id = ""
+    suite.refused(again, "ALREADY_EXISTS", "RETURN_ALREADY_RECORDED")
+    more = pb.ReturnOrderRequest(member=suite.member, order=suite.earned, return_id="r2")
+    more.lines.add(line=1, quantity=3)
+    suite.refused(more, "FAILED_PRECONDITION", "RETURN_EXCEEDS_PURCHASE")
+
+
+def readings(suite):
+    """Balances as they were and as they were known, entries by page and order, and what expires."""
+    entries = suite.pages(pb.ListEntriesRequest(member=suite.member), "entries", 3)
+    numbers = [int(entry.name.rpartition("/")[2]) for entry in entries]
+    suite.same(numbers, list(range(len(entries), 0, -1)), "the entries, dense and the newest first")
+    kinds = {entry.kind for entry in entries}
+    wanted = {pb.ENTRY_KIND_EARN, pb.ENTRY_KIND_SPEND, pb.ENTRY_KIND_HOLD, pb.ENTRY_KIND_CAPTURE, pb.ENTRY_KIND_RELEASE}
+    suite.true(wanted <= kinds, f"entries are missing: {kinds}")
+    of_order = suite.pages(pb.ListEntriesRequest(member=suite.member, order=suite.earned), "entries")
+    suite.same({entry.order for entry in of_order}, {suite.earned}, "the orders of an order's entries")
+    earned = next(entry for entry in entries if entry.kind == pb.ENTRY_KIND_EARN)
+    suite.same(balance(suite, suite.member, known_at=earned.create_time).balance, 100, "what was known after earning")
+    suite.same(balance(suite, suite.member, as_of=suite.ago(hours=1)).balance, 0, "the balance before")
+    suite.same(balance(suite, suite.member, as_of=suite.now + timedelta(days=800)).balance, 0, "what is left in years")
+
+    expiring = suite.ask(pb.ListExpiringRequest(member=suite.member))
+    suite.same((expiring.points, len(expiring.expiring)), (15, 1), "what expires")
+    days = (expiring.expiring[0].expires_at.ToDatetime() - suite.now.replace(tzinfo=None)).days
+    suite.true(363 <= days <= 367, f"it expires in {days} days")
+    soon = pb.ListExpiringRequest(member=suite.member, until=suite.now + timedelta(days=30))
+    suite.same(suite.ask(soon).points, 0, "what expires soon")
+    clamped = suite.ask(pb.SpendPointsRequest(member=suite.member, points=1_000, clamp=True))
+    suite.same((clamped.points, clamped.balance.balance), (15, 0), "a spend of what there is")
+
+
+def bad_requests(suite):
+    """Every call of points with fields that are wrong, and about members that do not exist."""
+    wrong = pb.Purchase(currency_code="cny", lines=[pb.PurchaseLine(category="x" * 201)], discount_minor=-1)
+    inner = ("purchase.lines[0].line", "purchase.lines[0].category", "purchase.lines[0].quantity")
+    earn = pb.EarnPointsRequest(member="x", order="x", purchase=wrong, request_id="1")
+    suite.invalid(earn, "request_id", "member", "order", "purchase.currency_code", "purchase.discount_minor", *inner)
+    suite.invalid(pb.EarnPointsRequest(), "request_id", "member", "order", "purchase")
+    twice = purchase()
+    twice.lines[1].line = 1
+    order = f"orders/py:{suite.tag}-none"
+    later = suite.now + timedelta(days=1)
+    suite.invalid(
+        pb.EarnPointsRequest(member=suite.member, order=order, purchase=twice, effective_time=later),
+        *("purchase.lines[1].line=LINE_REPEATED", "effective_time=TIMESTAMP_IN_FUTURE"),
+    )
+    suite.invalid(pb.SpendPointsRequest(order="x"), "request_id", "member", "points", "order")
+    hold = pb.PlaceHoldRequest(points=10**12 + 1, order="x", ttl=timedelta(days=8))
+    suite.invalid(hold, "request_id", "member", "points", "order", "ttl")
+    suite.invalid(pb.CaptureHoldRequest(name="x", points=0), "request_id", "name", "points")
+    suite.invalid(pb.VoidHoldRequest(), "request_id", "name")
+    back = pb.ReturnOrderRequest(return_id="?", lines=[pb.ReturnLine(quantity=-1)])
+    fields = ("request_id", "member", "order", "return_id", "lines[0].line", "lines[0].quantity")
+    suite.invalid(back, *fields)
+    lines = [
+        pb.ReturnLine(line=1),
+        pb.ReturnLine(line=2, quantity=1, amount_minor=1),
+        pb.ReturnLine(line=2, quantity=1),
+    ]
+    back = pb.ReturnOrderRequest(
+        member=suite.member, order=suite.earned, return_id="r3", lines=lines, effective_time=later
+    )
+    fields = ("lines[0]=EXACTLY_ONE", "lines[1]=EXACTLY_ONE", "lines[2]=LINE_REPEATED")
+    suite.invalid(back, "effective_time=TIMESTAMP_IN_FUTURE", *fields)
+    suite.invalid(pb.GetBalanceRequest(member="x"), "member")
+    far = pb.GetBalanceRequest(member=suite.member)
+    far.as_of.seconds, far.known_at.nanos = 2**62, -1
+    suite.invalid(far, "as_of", "known_at")
+    suite.invalid(
+        pb.ListEntriesRequest(member="x", order="x", page_size=-1, page_token="x" * 1025),
+        *("member", "order", "page_size", "page_token"),
+    )
+    suite.invalid(pb.ListEntriesRequest(member=suite.member, page_token="rubbish"), "page_token=PAGE_TOKEN_MALFORMED")
+    suite.invalid(pb.ListExpiringRequest(member="x"), "member")
+
+    none = suite.other("members")
+    for request in (
+        pb.EarnPointsRequest(member=none, order=order, purchase=purchase()),
+        pb.SpendPointsRequest(member=none, points=1),
+        pb.PlaceHoldRequest(member=none, points=1),
+        pb.ReturnOrderRequest(member=none, order=order, return_id="r1"),
+        pb.GetBalanceRequest(member=none),
+        pb.ListEntriesRequest(member=none),
+        pb.ListExpiringRequest(member=none),
+    ):
+        suite.missing(request, "member", none)
+    name = f"{suite.member}/{suite.other('holds')}"
+    suite.missing(pb.CaptureHoldRequest(name=name), "hold", name)
+    suite.missing(pb.VoidHoldRequest(name=name), "hold", name)

@@ -1,0 +1,13 @@
+//! The suite from outside: processes that are started, called, killed, flushed and asked to end, as operators and
+//! clients see them.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod auth;
+mod faults;
+mod python;
+mod raw;
+mod stop;
+mod strangers;
+mod things;
+mod watch;

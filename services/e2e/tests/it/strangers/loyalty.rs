@@ -1,0 +1,109 @@
+//! The calls of loyalty.
+
+use guanxi_client::contracts::loyalty::v1::*;
+use guanxi_client::request_id;
+
+use super::{Fate, OWNERS, Row, mask, row};
+use crate::things::{self, ORDER, Things};
+
+/// A row for each.
+pub fn rows(t: &Things) -> Vec<Row> {
+    let (member, id) = (t.member.clone(), request_id);
+    let changed = Program { name: t.program.clone(), ..things::program("") };
+    use Fate::{Denied, Empty, Missing};
+    vec![
+        row(
+            "ProgramService/CreateProgram",
+            Missing,
+            CreateProgramRequest {
+                request_id: id(),
+                program_id: "mine".into(),
+                program: Some(things::program(OWNERS)),
+            },
+        ),
+        row("ProgramService/GetProgram", Missing, GetProgramRequest { name: t.program.clone() }),
+        row("ProgramService/ListPrograms", Empty, ListProgramsRequest::default()),
+        row(
+            "ProgramService/UpdateProgram",
+            Missing,
+            UpdateProgramRequest { request_id: id(), program: Some(changed), update_mask: mask("display_name") },
+        ),
+        row(
+            "MemberService/EnrollMember",
+            Missing,
+            EnrollMemberRequest {
+                request_id: id(),
+                program: t.program.clone(),
+                customer: t.customer.clone(),
+                enroll_time: None,
+            },
+        ),
+        row("MemberService/GetMember", Missing, GetMemberRequest { name: member.clone() }),
+        row(
+            "MemberService/ListMembers",
+            Empty,
+            ListMembersRequest { customer: t.customer.clone(), ..ListMembersRequest::default() },
+        ),
+        row(
+            "PointsService/EstimateEarning",
+            Missing,
+            EstimateEarningRequest { program: t.program.clone(), purchase: Some(things::purchase()) },
+        ),
+        row(
+            "PointsService/EarnPoints",
+            Missing,
+            EarnPointsRequest {
+                request_id: id(),
+                member: member.clone(),
+                order: "orders/pos:2".into(),
+                purchase: Some(things::purchase()),
+                effective_time: None,
+            },
+        ),
+        row(
+            "PointsService/SpendPoints",
+            Missing,
+            SpendPointsRequest { request_id: id(), member: member.clone(), points: 1, ..SpendPointsRequest::default() },
+        ),
+        row(
+            "PointsService/PlaceHold",
+            Missing,
+            PlaceHoldRequest {
+                request_id: id(),
+                member: member.clone(),
+                points: 1,
+                ttl: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+                ..PlaceHoldRequest::default()
+            },
+        ),
+        row(
+            "PointsService/CaptureHold",
+            Missing,
+            CaptureHoldRequest { request_id: id(), name: t.hold.clone(), points: None },
+        ),
+        row("PointsService/VoidHold", Missing, VoidHoldRequest { request_id: id(), name: t.hold.clone() }),
+        row(
+            "PointsService/ReturnOrder",
+            Missing,
+            ReturnOrderRequest {
+                request_id: id(),
+                member: member.clone(),
+                order: ORDER.into(),
+                return_id: "all".into(),
+                ..ReturnOrderRequest::default()
+            },
+        ),
+        row(
+            "PointsService/GetBalance",
+            Missing,
+            GetBalanceRequest { member: member.clone(), ..GetBalanceRequest::default() },
+        ),
+        row(
+            "PointsService/ListEntries",
+            Missing,
+            ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() },
+        ),
+        row("PointsService/ListExpiring", Missing, ListExpiringRequest { member, until: None }),
+        row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
+    ]
+}

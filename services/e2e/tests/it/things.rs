@@ -1,0 +1,236 @@
+//! One of each thing that Guanxi keeps, made by the owner through the calls that make them.
+
+use futures::stream;
+use guanxi_client::contracts::customer::v1::*;
+use guanxi_client::contracts::feedback::v1::*;
+use guanxi_client::contracts::logistics::v1 as logistics;
+use guanxi_client::contracts::logistics::v1::{
+    CreateShipmentRequest, IngestEventsRequest, NewPackage, PackageReference, Shipment, SourceKind, TrackingNumber,
+};
+use guanxi_client::contracts::loyalty::v1::*;
+use guanxi_client::{Client, request_id};
+use prost_types::Timestamp;
+
+/// The telephone number of the owner's customer.
+pub const PHONE: &str = "+8613812348000";
+
+/// The owner's order, by its name.
+pub const ORDER: &str = "orders/pos:1";
+
+/// The names of what was made, all of the organisation `default`.
+#[derive(Debug)]
+pub struct Things {
+    pub store: String,
+    pub customer: String,
+    pub program: String,
+    pub member: String,
+    pub hold: String,
+    pub shipment: String,
+    pub package: String,
+    pub event: String,
+    pub case: String,
+    pub survey: String,
+    pub invitation: String,
+    pub job: String,
+}
+
+/// An instant long ago, and some minutes after it.
+pub fn minute(minutes: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds: 1_700_000_000 + minutes * 60, nanos: 0 })
+}
+
+/// An identifier that is a telephone number.
+pub fn phone() -> Identifier {
+    Identifier { r#type: IdentifierType::Phone.into(), value: PHONE.into(), source: String::new() }
+}
+
+/// The number of the owner's package.
+pub fn number() -> TrackingNumber {
+    TrackingNumber { carrier: "sf".into(), number: "SF1234567890".into() }
+}
+
+/// An order of one line, of a customer.
+pub fn order(name: &str, customer: &str) -> RecordOrdersRequest {
+    let line = OrderLine {
+        line: 1,
+        product: "tv".into(),
+        seller: "s1".into(),
+        quantity: 1,
+        price_minor: 199_900,
+        ..OrderLine::default()
+    };
+    let order = Order {
+        name: name.into(),
+        customer: customer.into(),
+        order_time: minute(0),
+        currency_code: "CNY".into(),
+        lines: vec![line],
+        ..Order::default()
+    };
+    RecordOrdersRequest { order: Some(order), ..RecordOrdersRequest::default() }
+}
+
+/// A program in which each whole yuan earns a point at once.
+pub fn program(organization: &str) -> Program {
+    let rule = EarningRule {
+        id: "per-yuan".into(),
+        per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+        ..EarningRule::default()
+    };
+    Program {
+        organization: organization.into(),
+        display_name: "Club".into(),
+        point_currency: Some(PointCurrency { display_name: "points".into() }),
+        currency_code: "CNY".into(),
+        time_zone: "Asia/Shanghai".into(),
+        rounding: Rounding::Floor.into(),
+        earning_rules: vec![rule],
+        ..Program::default()
+    }
+}
+
+/// A purchase of 1,999.00 yuan.
+pub fn purchase() -> Purchase {
+    let line = PurchaseLine { line: 1, quantity: 1, price_minor: 199_900, ..PurchaseLine::default() };
+    Purchase { currency_code: "CNY".into(), lines: vec![line], ..Purchase::default() }
+}
+
+/// A survey of one question.
+pub fn survey(organization: &str) -> Survey {
+    let question = Question {
+        id: "recommend".into(),
+        kind: QuestionKind::Nps.into(),
+        prompt: "Would you recommend us?".into(),
+        required: true,
+    };
+    Survey {
+        organization: organization.into(),
+        display_name: "After delivery".into(),
+        questions: vec![question],
+        time_zone: "Asia/Shanghai".into(),
+        ..Survey::default()
+    }
+}
+
+/// A review of the owner's order.
+pub fn review(organization: &str) -> Review {
+    Review {
+        organization: organization.into(),
+        source: "shop".into(),
+        external_id: "r1".into(),
+        subject: ORDER.into(),
+        rating: 5,
+        ..Review::default()
+    }
+}
+
+/// An event of a package, by Guanxi's own name of its status.
+pub fn event(package: PackageReference, id: &str, status: &str, minutes: i64) -> IngestEventsRequest {
+    IngestEventsRequest {
+        package: Some(package),
+        source: "sf".into(),
+        source_kind: SourceKind::Carrier.into(),
+        source_event_id: id.into(),
+        occurred_time: minute(minutes),
+        status_name: status.into(),
+        ..IngestEventsRequest::default()
+    }
+}
+
+/// A package by its name.
+pub fn package(name: &str) -> PackageReference {
+    PackageReference { package: name.into(), ..PackageReference::default() }
+}
+
+/// A shipment of one package, with a carrier's number or without.
+pub async fn shipment(client: &Client, tracking_number: Option<TrackingNumber>) -> Shipment {
+    let packages = vec![NewPackage { tracking_number }];
+    let request = CreateShipmentRequest { request_id: request_id(), packages, ..CreateShipmentRequest::default() };
+    let made = client.logistics().shipments().create_shipment(request).await.unwrap().into_inner();
+    made.shipment.unwrap()
+}
+
+/// Makes one of each.
+pub async fn make(client: &Client) -> Things {
+    let (customers, loyalty, feedback) = (client.customer(), client.loyalty(), client.feedback());
+    let request = CreateStoreRequest {
+        parent: "organizations/default".into(),
+        store_id: "s1".into(),
+        store: Some(Store { display_name: "S1".into(), ..Store::default() }),
+        request_id: request_id(),
+    };
+    let store = customers.organizations().create_store(request).await.unwrap().into_inner().store.unwrap();
+    let request = CreateCustomerRequest {
+        customer: Some(Customer { display_name: "王小明".into(), ..Customer::default() }),
+        identifiers: vec![phone()],
+        request_id: request_id(),
+    };
+    let customer = customers.customers().create_customer(request).await.unwrap().into_inner().customer.unwrap().name;
+    let orders = stream::iter([order(ORDER, &customer)]);
+    let mut answers = customers.orders().record_orders(orders).await.unwrap().into_inner();
+    let recorded = answers.message().await.unwrap().unwrap();
+    assert_eq!(recorded.outcome(), RecordOutcome::Recorded, "{recorded:?}");
+
+    let (id, made) = ("club".into(), Some(program("")));
+    let request = CreateProgramRequest { request_id: request_id(), program_id: id, program: made };
+    let program = loyalty.programs().create_program(request).await.unwrap().into_inner().program.unwrap().name;
+    let request = EnrollMemberRequest {
+        request_id: request_id(),
+        program: program.clone(),
+        customer: customer.clone(),
+        enroll_time: None,
+    };
+    let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
+    let request = EarnPointsRequest {
+        request_id: request_id(),
+        member: member.clone(),
+        order: ORDER.into(),
+        purchase: Some(purchase()),
+        effective_time: None,
+    };
+    loyalty.points().earn_points(request).await.unwrap();
+    let request = PlaceHoldRequest {
+        request_id: request_id(),
+        member: member.clone(),
+        points: 10,
+        ttl: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
+        ..PlaceHoldRequest::default()
+    };
+    let hold = loyalty.points().place_hold(request).await.unwrap().into_inner().hold.unwrap().name;
+    let request = VerifyLedgerRequest { request_id: request_id() };
+    let job = loyalty.ledger().verify_ledger(request).await.unwrap().into_inner().job.unwrap().name;
+
+    let sent = shipment(client, Some(number())).await;
+    let undated =
+        IngestEventsRequest { occurred_time: None, ..event(package(&sent.packages[0].name), "2", "IN_TRANSIT", 0) };
+    let events = stream::iter([event(package(&sent.packages[0].name), "1", "PICKED_UP", 1), undated]);
+    let mut answers = client.logistics().tracking().ingest_events(events).await.unwrap().into_inner();
+    let picked_up = answers.message().await.unwrap().unwrap();
+    let undated = answers.message().await.unwrap().unwrap();
+    assert_eq!(undated.outcome(), logistics::IngestOutcome::Quarantined, "{undated:?}");
+
+    let case = Case {
+        kind: CaseKind::Question.into(),
+        subject: "Where is it?".into(),
+        customer: customer.clone(),
+        ..Case::default()
+    };
+    let request = CreateCaseRequest { request_id: request_id(), case: Some(case) };
+    let case = feedback.cases().create_case(request).await.unwrap().into_inner().case.unwrap().name;
+    let request = SubmitReviewRequest { request_id: request_id(), review: Some(review("")), historical: false };
+    feedback.reviews().submit_review(request).await.unwrap();
+    let (id, made) = ("delivery".into(), Some(survey("")));
+    let request = CreateSurveyRequest { request_id: request_id(), survey_id: id, survey: made };
+    let survey = feedback.surveys().create_survey(request).await.unwrap().into_inner().survey.unwrap().name;
+    let request = InviteRequest {
+        request_id: request_id(),
+        survey: survey.clone(),
+        customer: customer.clone(),
+        order: String::new(),
+    };
+    let invited = feedback.surveys().invite(request).await.unwrap().into_inner();
+    let (invitation, event) = (invited.invitation.unwrap().name, picked_up.event);
+    let (shipment, package) = (sent.name.clone(), sent.packages[0].name.clone());
+    let store = store.name;
+    Things { store, customer, program, member, hold, shipment, package, event, case, survey, invitation, job }
+}

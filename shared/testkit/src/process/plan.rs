@@ -1,0 +1,143 @@
+//! What a suite is made of: how many processes, on which databases and bus, with which settings.
+
+use std::path::Path;
+
+use super::server::variable;
+use super::{SERVICES, Server, Suite};
+use crate::{OwnPostgres, OwnRedis, servers};
+
+/// The secret that signs the tokens of a suite that asks for some.
+pub const KEY: &str = "a key that only tests know, of thirty-two bytes and more";
+
+/// A suite to be started.
+#[derive(Debug)]
+pub struct Plan {
+    processes: Processes,
+    replicas: usize,
+    tokens: bool,
+    settings: Vec<(String, String)>,
+    servers: Option<(OwnPostgres, OwnRedis)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Processes {
+    Embedded,
+    Together,
+    Apart,
+}
+
+impl Plan {
+    /// All services in one process, on SQLite; without authentication unless [`with_tokens`](Self::with_tokens).
+    pub fn embedded() -> Self {
+        Self::of(Processes::Embedded)
+    }
+
+    /// All services in one process, on PostgreSQL and Redis of its own, with tokens.
+    pub fn together() -> Self {
+        Self::of(Processes::Together)
+    }
+
+    /// A process for each service, on PostgreSQL and Redis of their own, with tokens.
+    pub fn apart() -> Self {
+        Self::of(Processes::Apart)
+    }
+
+    fn of(processes: Processes) -> Self {
+        let tokens = processes != Processes::Embedded;
+        Self { processes, replicas: 1, tokens, settings: Vec::new(), servers: None }
+    }
+
+    /// With so many processes of each service on one database, where services are apart. Commands, clients and peers call
+    /// the first.
+    #[must_use]
+    pub fn replicas(self, replicas: usize) -> Self {
+        assert!(self.processes == Processes::Apart, "only services that are apart have replicas");
+        Self { replicas, ..self }
+    }
+
+    /// With authentication: HS256 by [`KEY`].
+    #[must_use]
+    pub fn with_tokens(self) -> Self {
+        Self { tokens: true, ..self }
+    }
+
+    /// With a setting for every process, such as `server.drain`. Logs are of errors only unless `telemetry.level` is set.
+    #[must_use]
+    pub fn setting(mut self, setting: &str, value: &str) -> Self {
+        self.settings.push((setting.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// On these servers rather than new ones.
+    #[must_use]
+    pub fn on(self, postgres: OwnPostgres, redis: OwnRedis) -> Self {
+        Self { servers: Some((postgres, redis)), ..self }
+    }
+
+    /// Starts it all; ready when this returns.
+    ///
+    /// # Panics
+    /// Where something does not start, a missing PostgreSQL or Redis included.
+    pub fn start(self) -> Suite {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let own = (self.processes != Processes::Embedded).then(|| {
+            let started =
+                || (OwnPostgres::start().expect("PostgreSQL starts"), OwnRedis::start().expect("Redis starts"));
+            self.servers.unwrap_or_else(started)
+        });
+        if let Some((postgres, _)) = &own {
+            create_databases(postgres);
+        }
+        let data = data(folder.path(), own.as_ref());
+        let mut environment = vec![variable("telemetry.level", "error")];
+        if self.tokens {
+            environment.extend([variable("auth.mode", "hs256"), variable("auth.key", KEY)]);
+        }
+        environment.extend(self.settings.iter().map(|(setting, value)| variable(setting, value)));
+
+        let names: Vec<Option<&str>> = match self.processes {
+            Processes::Embedded | Processes::Together => vec![None],
+            Processes::Apart => SERVICES.map(Some).to_vec(),
+        };
+        let mut processes: Vec<(Option<&'static str>, Server)> = Vec::new();
+        for service in names.iter().copied().cycle().take(names.len() * self.replicas) {
+            let arguments = service.map(str::to_owned).into_iter().chain(data.clone()).collect();
+            let ports = [(); 2].map(|()| servers::free_port().expect("a free port"));
+            processes.push((service, Server::new(arguments, environment.clone(), ports)));
+        }
+        let first: Vec<(Option<&str>, String)> =
+            processes.iter().take(names.len()).map(|(service, server)| (*service, server.url())).collect();
+        for (service, server) in &mut processes {
+            for (peer, url) in first.iter().filter(|(peer, _)| peer != service) {
+                server.set(&format!("peers.{}", peer.expect("services that are apart have names")), url);
+            }
+            server.spawn();
+        }
+        for (_, server) in &mut processes {
+            server.wait_until_ready();
+        }
+        Suite::new(processes, self.tokens, own, folder)
+    }
+}
+
+/// The arguments that say where the data is.
+fn data(folder: &Path, own: Option<&(OwnPostgres, OwnRedis)>) -> Vec<String> {
+    let named = match own {
+        None => vec![("--data-dir", folder.join("data").display().to_string())],
+        Some((postgres, redis)) => vec![("--database", postgres.url("{service}")), ("--redis", redis.url())],
+    };
+    named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+/// A database for each service. A thread of its own: who calls may or may not be within a runtime.
+fn create_databases(postgres: &OwnPostgres) {
+    let create = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            for service in SERVICES {
+                postgres.create(service).await.expect("an empty server takes a new database");
+            }
+        });
+    };
+    std::thread::scope(|scope| scope.spawn(create).join().expect("the databases are created"));
+}

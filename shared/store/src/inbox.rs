@@ -124,7 +124,9 @@ impl Database {
                     Cell::Time(tx.now()),
                 ]);
             }
-            self.commit(sole(tx)?, Some(rows.inserting())).await?;
+            // Before the commit looks for what was parked: this batch may hold what one of its own events waits for.
+            rows.insert(&tx).await?;
+            self.commit(sole(tx)?, None).await?;
             Ok(Consumed::Committed)
         })
         .await

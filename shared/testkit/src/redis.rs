@@ -72,12 +72,27 @@ impl OwnRedis {
     /// # Errors
     /// Where it does not answer.
     pub fn flush_all(&self) -> io::Result<()> {
-        use std::io::{Read, Write};
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.ask(b"FLUSHALL\r\n")?.as_str() {
+                "+OK" => return Ok(()),
+                // It has just started, and reads its append-only file.
+                loading if loading.starts_with("-LOADING") && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                other => return Err(io::Error::other(format!("FLUSHALL was answered with {other}"))),
+            }
+        }
+    }
+
+    /// The first line of the answer to a command.
+    fn ask(&self, command: &[u8]) -> io::Result<String> {
+        use std::io::{BufRead, BufReader, Write};
         let mut connection = std::net::TcpStream::connect(("127.0.0.1", self.port))?;
-        connection.write_all(b"FLUSHALL\r\n")?;
-        let mut answer = [0; 5];
-        connection.read_exact(&mut answer)?;
-        if &answer == b"+OK\r\n" { Ok(()) } else { Err(io::Error::other("FLUSHALL was refused")) }
+        connection.write_all(command)?;
+        let mut line = String::new();
+        BufReader::new(connection).read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
     }
 }
 

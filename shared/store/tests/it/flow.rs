@@ -157,6 +157,20 @@ on_both! {
         assert_eq!((fixture.points(id).await, fixture.db.inbox_waiting().await.unwrap()), (Some(1), (0, 0)));
     }
 
+    async fn an_event_that_waits_for_one_of_its_own_batch_is_handled_with_it(fixture: &Fixture) {
+        fixture.db.set_unpark(Arc::new(AddOne));
+        let id = new_id();
+        let events = incoming(&[id, new_id()]);
+        let (from, to) = (Position::default(), Position { epoch: 1, number: 2 });
+        let batch = Incoming { producer: "other", partition: 0, from, to, events: &events };
+        let handled = fixture.db.consume(&batch, |tx, fresh| async move {
+            tx.known("orders/o:1");
+            Ok(fresh.iter().map(|at| if *at == 0 { Outcome::Park("orders/o:1".into()) } else { Outcome::Done }).collect())
+        });
+        handled.await.unwrap();
+        assert_eq!((fixture.points(id).await, fixture.db.inbox_waiting().await.unwrap()), (Some(1), (0, 0)));
+    }
+
     async fn none_stays_parked_for_what_becomes_known_at_the_same_moment(fixture: &Fixture) {
         fixture.db.set_unpark(Arc::new(AddOne));
         for round in 0..20_i64 {

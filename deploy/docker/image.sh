@@ -3,7 +3,7 @@
 #   image.sh prebuilt [BINARY]    target/release/guanxi, or what is named; without its debugging symbols
 #   image.sh release
 # GUANXI_IMAGE names it (guanxi:VERSION and guanxi:latest), BASES is the file of base images: .local-bases.env where
-# local-bases.sh has made one, else bases.env.
+# local-bases.sh has made one, else bases.env; DOCKER_BUILD_OPTIONS are more options of `docker build`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=deploy/docker
@@ -37,7 +37,8 @@ case $stage in
   *) fail "$stage is no stage: prebuilt or release" ;;
 esac
 
-docker build --file "$here/Dockerfile" --target "$stage" \
+# shellcheck disable=SC2086
+docker build ${DOCKER_BUILD_OPTIONS:-} --file "$here/Dockerfile" --target "$stage" \
   --build-arg "DEBIAN_IMAGE=$DEBIAN_IMAGE" --build-arg "RUST_IMAGE=$RUST_IMAGE" \
   --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --tag "$image:$version" --tag "$image:latest" "$context"

@@ -4,7 +4,8 @@
 #   guanxi-local/rust       the same with this machine's Rust and a C compiler
 #   guanxi-local/postgres   the same with Debian's PostgreSQL; the variables and folders of the public image
 #   guanxi-local/redis      the same with Debian's Redis
-# and writes .local-bases.env beside this file, which points everything at them. Needs root and debootstrap (installed
+#   guanxi-local/prometheus the same with Debian's Prometheus; only where it is named
+# and writes .local-bases.env beside this file, which points everything at those that are there. Needs root and debootstrap (installed
 # where it is missing). What is there stays as it is; `--again` makes it anew. Usage: local-bases.sh [--again] [NAME …]
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -56,13 +57,17 @@ for name in "$@"; do
   case $name in
     debian) debian ;;
     rust) rust ;;
-    postgres | redis) server "$name" ;;
-    *) fail "there is no $name here: debian, rust, postgres, redis" ;;
+    postgres | redis | prometheus) server "$name" ;;
+    *) fail "there is no $name here: debian, rust, postgres, redis, prometheus" ;;
   esac
   say "guanxi-local/$name made in $((SECONDS - since)) s"
 done
 
-printf '# Written by local-bases.sh.\n' >.local-bases.env
-for name in debian rust postgres redis; do
-  printf '%s_IMAGE=guanxi-local/%s:latest\n' "$(tr '[:lower:]' '[:upper:]' <<<"$name")" "$name" >>.local-bases.env
+# The pins, with the stand-ins that are there in place of theirs.
+cp bases.env .local-bases.env
+for name in debian rust postgres redis prometheus; do
+  if [ -n "$(docker images --quiet "guanxi-local/$name")" ]; then
+    sed -i "s|^${name^^}_IMAGE=.*|${name^^}_IMAGE=guanxi-local/$name:latest|" .local-bases.env
+  fi
 done
+sed -i '1i # Written by local-bases.sh from bases.env.' .local-bases.env

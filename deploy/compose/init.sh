@@ -9,8 +9,9 @@ bases=../docker/.local-bases.env
 
 umask 077
 touch "$file"
+secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in GUANXI_AUTH_KEY POSTGRES_PASSWORD REDIS_PASSWORD GRAFANA_PASSWORD {CUSTOMER,LOYALTY,LOGISTICS,FEEDBACK}_DB_PASSWORD; do
-  grep -q "^$name=" "$file" || printf '%s=%s\n' "$name" "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" >>"$file"
+  grep -q "^$name=" "$file" || printf '%s=%s\n' "$name" "$(secret)" >>"$file"
 done
 { grep -v '^[A-Z_]*_IMAGE=' "$file"; grep -E '^[A-Z_]+_IMAGE=' "$bases"; } >"$file.new"
 mv "$file.new" "$file"

@@ -5,8 +5,8 @@
 #   guanxi-local/postgres   the same with Debian's PostgreSQL; the variables and folders of the public image
 #   guanxi-local/redis      the same with Debian's Redis
 #   guanxi-local/prometheus the same with Debian's Prometheus; only where it is named
-# and writes .local-bases.env beside this file, which points everything at those that are there. Needs root and debootstrap (installed
-# where it is missing). What is there stays as it is; `--again` makes it anew. Usage: local-bases.sh [--again] [NAME …]
+# and writes .local-bases.env beside this file, which points everything at those that are there. Needs root and debootstrap
+# (installed where it is missing). What is there stays; `--again` makes it anew. Usage: local-bases.sh [--again] [NAME …]
 set -euo pipefail
 cd "$(dirname "$0")"
 suite=${DEBIAN_SUITE:-bookworm}
@@ -26,14 +26,18 @@ missing() { [ -n "$again" ] || [ -z "$(docker images --quiet "guanxi-local/$1")"
 
 debian() {
   [ "$(id -u)" = 0 ] || fail "debootstrap needs root"
-  command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
-  debootstrap --variant=minbase "$suite" "$work/debian" "$mirror" >"$work/log" || { tail -n 20 "$work/log" >&2; fail "debootstrap failed"; }
+  command -v debootstrap >/dev/null ||
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
+  debootstrap --variant=minbase "$suite" "$work/debian" "$mirror" >"$work/log" || {
+    tail -n 20 "$work/log" >&2
+    fail "debootstrap failed"
+  }
   # As in the public slim image: no lists, no caches, no manuals, now and later.
   printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' 'Acquire::Languages "none";' \
     >"$work/debian/etc/apt/apt.conf.d/docker-clean"
   printf 'path-exclude /usr/share/%s/*\n' doc man info locale >"$work/debian/etc/dpkg/dpkg.cfg.d/docker"
-  rm -rf "$work"/debian/var/lib/apt/lists/* "$work"/debian/var/cache/apt/*.bin "$work"/debian/var/cache/apt/archives/*.deb \
-    "$work"/debian/usr/share/{doc,man,info,locale}/* "$work"/debian/var/log/*.log
+  rm -rf "$work"/debian/var/{lib/apt/lists,cache/apt}/* "$work"/debian/var/log/*.log \
+    "$work"/debian/usr/share/{doc,man,info,locale}/*
   tar -C "$work/debian" -c . | docker import --change 'CMD ["bash"]' - guanxi-local/debian >/dev/null
 }
 
@@ -46,7 +50,9 @@ rust() {
   docker build --quiet --build-arg DEBIAN_IMAGE=guanxi-local/debian --tag guanxi-local/rust "$work/rust" >/dev/null
 }
 
-server() { docker build --quiet --build-arg DEBIAN_IMAGE=guanxi-local/debian --tag "guanxi-local/$1" "local/$1" >/dev/null; }
+server() {
+  docker build --quiet --build-arg DEBIAN_IMAGE=guanxi-local/debian --tag "guanxi-local/$1" "local/$1" >/dev/null
+}
 
 for name in "$@"; do
   if ! missing "$name"; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the public image's entry point does, as far as this repository uses it: a cluster for POSTGRES_USER and POSTGRES_DB
-# the first time, with the scripts of /docker-entrypoint-initdb.d run on a server that listens on no network.
+# What the public image's entry point does, as far as this repository uses it: a cluster for POSTGRES_USER and
+# POSTGRES_DB the first time, with the scripts of /docker-entrypoint-initdb.d run on a server that listens on no network.
 set -euo pipefail
 [ "${1:-}" = postgres ] || exec "$@"
 

@@ -58,7 +58,7 @@ class Compose:
         self.project = f"guanxi-test-{secrets.token_hex(3)}"
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         self._env = os.environ | {f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
-        self._env |= {"GUANXI_TOKEN": token, "COMPOSE_PROJECT_NAME": self.project, "COMPOSE_IGNORE_ORPHANS": "1"}
+        self._env |= {"GUANXI_TOKEN": token, "COMPOSE_PROJECT_NAME": self.project}
         if export:
             self._env["GUANXI_EXPORT"] = str(export)
         plugin = run("docker", "compose", "version", check=False).returncode == 0
@@ -80,12 +80,15 @@ class Compose:
         return time.monotonic() - since
 
     def down(self):
-        """Removes every container, network and volume of the run."""
-        paused = docker("ps", "-q", "--filter", f"label=com.docker.compose.project={self.project}", "--filter",
-                        "status=paused").split()
-        for container in paused:
-            docker("unpause", container, check=False)
-        self("down", "--volumes", "--remove-orphans", "--timeout", "10", check=False)
+        """Removes every container, network and volume of the run, in whatever state they are."""
+        if containers := self._labelled("ps", "--all"):
+            docker("rm", "--force", "--volumes", *containers)
+        for kind in ("volume", "network"):
+            if found := self._labelled(kind, "ls"):
+                docker(kind, "rm", *found)
+
+    def _labelled(self, *listing):
+        return docker(*listing, "--quiet", "--filter", f"label=com.docker.compose.project={self.project}").split()
 
     def id(self, name):
         """The container of a service, whether it runs or not."""
@@ -135,9 +138,10 @@ class Compose:
         megabytes = lambda text: next(float(text.removesuffix(u)) * f for u, f in units.items() if text.endswith(u))
         return dict(zip(names, map(megabytes, used)))
 
-    def tell_logs(self, lines=25):
+    def tell_logs(self, lines=12):
         """Writes the last that each container logged, for who must find out why a test failed."""
         for name in (*SERVICES, "postgres", "redis"):
             with contextlib.suppress(Failed):
                 done = run("docker", "logs", "--tail", str(lines), self.id(name), check=False)
-                print(f"--- {name}\n{done.stdout}{done.stderr}", file=sys.stderr)
+                said = (done.stdout + done.stderr).splitlines()
+                print(f"--- {name}", *(line[:300] for line in said), sep="\n", file=sys.stderr)

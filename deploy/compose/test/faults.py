@@ -4,10 +4,13 @@ import collections
 import contextlib
 import time
 
-from compose import SERVICES, Failed, docker, run, wait_for
+from compose import docker, wait_for
 
 # For how long something is away. Longer than a call may take; shorter than an import's patience.
-AWAY = 2.0
+AWAY = 1.5
+# Milliseconds of a processor that the importer gets in each half second, until the next fault and while it lasts: at its
+# own pace it would be over before the last one.
+QUICK, SLOW, WHOLE = 8, 1, 0
 # How soon everything must answer again once it was given back.
 PATIENCE = 60.0
 
@@ -74,7 +77,7 @@ FAULTS = [
     ("feedback", paused),
 ]
 
-Struck = collections.namedtuple("Struck", "name fault share began given_back well ended calls")
+Struck = collections.namedtuple("Struck", "name fault share began given_back well")
 
 
 class Import:
@@ -118,13 +121,15 @@ def strike(suite, probe, load, expected):
 
         def come_so_far():
             if not load.runs():
-                raise ImportIsOver(f"the import was over before {name} was {fault.__name__}")
+                raise ImportIsOver(f"the import was over before {name} was {fault.__name__}: {load.said}")
             figures = probe.figures()
             return figures and (share(figures, expected), True)
 
+        pace(suite, QUICK)
         reached = 0.0
         while reached < due:
             reached, _ = wait_for("the figures can be asked for", come_so_far)
+        pace(suite, SLOW)
         began = time.monotonic()
         with fault(suite, name):
             if fault not in (flushed, restarted):
@@ -133,9 +138,16 @@ def strike(suite, probe, load, expected):
         wait_for(f"every service answers after {name} was {fault.__name__}",
                  lambda: probe.all_well_since(given_back), PATIENCE)
         well = time.monotonic()
-        struck.append(Struck(name, fault.__name__, reached, began, given_back, well, None, None))
-        print(f"  {began - load.began:6.1f} s  {name} {fault.__name__}", flush=True)
+        struck.append(Struck(name, fault.__name__, reached, began, given_back, well))
+        print(f"  {began - load.began:6.1f} s  of the import {reached:4.0%}  {name} {fault.__name__}", flush=True)
+    pace(suite, WHOLE)
     return struck
+
+
+def pace(suite, milliseconds):
+    """Lets the importer go on at this pace; 0 is its own."""
+    quota = str(milliseconds * 1000 or -1)
+    docker("update", "--cpu-period", "500000", "--cpu-quota", quota, suite.id("client"))
 
 
 class ImportIsOver(Exception):

@@ -15,8 +15,6 @@ from compose import SERVICES, Compose, Failed, run
 from probe import Probe
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-# How much of a processor the importer gets while faults strike: an import in one go would be over before them.
-THROTTLE = "0.05"
 SAMPLE = ("generate", "--customers", "1500", "--seed", "4", "--until", "2026-01-01")
 
 
@@ -114,11 +112,9 @@ def every_call(suite):
 
 def with_faults(suite, load, expected):
     """The same import while things are taken away and given back; returns what it came to."""
-    run("docker", "update", "--cpus", THROTTLE, suite.id("client"))
     with Probe(suite.ports, token()) as probe:
         running = faults.Import(suite, load)
         struck = faults.strike(suite, probe, running, expected)
-        run("docker", "update", "--cpus", "0", suite.id("client"))
         took = running.end()
         calls = probe.between(running.began, time.monotonic())
         show(faults.table(struck, probe, running))

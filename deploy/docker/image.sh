@@ -20,15 +20,16 @@ revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 image=${GUANXI_IMAGE:-guanxi}
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
+mkdir "$context/prebuilt"
 
 case $stage in
   prebuilt)
     binary=${2:-target/release/guanxi}
     [ -x "$binary" ] || fail "there is no $binary: cargo build --release --locked --package guanxi-suite"
     if command -v strip >/dev/null; then
-      strip --strip-debug -o "$context/guanxi" "$binary"
+      strip --strip-debug -o "$context/prebuilt/guanxi" "$binary"
     else
-      cp "$binary" "$context/guanxi"
+      cp "$binary" "$context/prebuilt/guanxi"
     fi
     ;;
   release) # What git knows, as it is now: no target folder, no data, no keys.

@@ -59,4 +59,12 @@ else
   say "NO REAL DATA in $data: the generated sample is loaded instead"
 fi
 chmod 755 "$work"
-PYTHONPATH=$work/stubs PYTHONDONTWRITEBYTECODE=1 "$python" deploy/compose/test/main.py "$work"
+PYTHONPATH=$work/stubs PYTHONDONTWRITEBYTECODE=1 "$python" deploy/compose/test/main.py "$work" &
+test=$!
+# Whoever is told to end tells the test, which takes its containers down first.
+trap 'kill -TERM "$test" 2>/dev/null || true' INT TERM HUP
+ended=0
+while kill -0 "$test" 2>/dev/null; do
+  wait "$test" && ended=0 || ended=$?
+done
+exit "$ended"

@@ -81,11 +81,18 @@ class Compose:
 
     def down(self):
         """Removes every container, network and volume of the run, in whatever state they are."""
-        if containers := self._labelled("ps", "--all"):
-            docker("rm", "--force", "--volumes", *containers)
-        for kind in ("volume", "network"):
-            if found := self._labelled(kind, "ls"):
-                docker(kind, "rm", *found)
+        self._ids.clear()
+
+        def gone():
+            # Once more where a container was still being made.
+            if containers := self._labelled("ps", "--all"):
+                docker("rm", "--force", "--volumes", *containers)
+            for kind in ("volume", "network"):
+                if found := self._labelled(kind, "ls"):
+                    docker(kind, "rm", *found)
+            return not self._labelled("ps", "--all")
+
+        wait_for("every container is gone", gone)
 
     def _labelled(self, *listing):
         return docker(*listing, "--quiet", "--filter", f"label=com.docker.compose.project={self.project}").split()

@@ -69,6 +69,8 @@ def main(folder):
         print(f"\ncompose-test: FAILED after {time.monotonic() - begun:.0f} s: {failed}", file=sys.stderr)
         return 1
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if os.environ.get("KEEP"):
             print(f"kept, as KEEP says: {suite.project}")
         else:

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use guanxi_kernel::Uuid;
 use guanxi_store::inbox::{Consumed, Incoming, IncomingEvent, Outcome};
+use guanxi_store::lease::Leases;
 use guanxi_store::outbox::{NumberedEvent, Position, open_parcel};
-use guanxi_store::{Database, StoreError, sea_orm::DbBackend};
+use guanxi_store::{Database, StoreError};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(1);
 /// How often it tells the producers how far it is, and asks how far they are.
 const CONFIRM: Duration = Duration::from_secs(2);
 /// How long a lease on a partition lasts without renewal.
-const LEASE: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(6);
 /// How often an event that fails by itself is tried before it becomes a dead letter.
 const TRIES: u32 = 5;
 
@@ -61,6 +61,8 @@ pub struct Consumer {
     bus: Arc<dyn Bus>,
     handlers: Consumers,
     replays: Arc<dyn Replays>,
+    /// On the partitions that this replica follows.
+    leases: Leases,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -73,7 +75,8 @@ impl Consumer {
     /// A consumer of what the handlers are for. Parked events are handled by the same handlers from now on.
     pub fn new(db: Database, bus: Arc<dyn Bus>, handlers: Consumers, replays: Arc<dyn Replays>) -> Self {
         db.set_unpark(Arc::new(handlers.clone()));
-        Self { db, bus, handlers, replays }
+        let leases = Leases::new(&db, LEASE);
+        Self { db, bus, handlers, replays, leases }
     }
 
     /// Runs until `stop`; what is being handled then is finished first.
@@ -84,6 +87,9 @@ impl Consumer {
             producers.spawn(Arc::clone(&this).follow(producer, stop.clone()));
         }
         while producers.join_next().await.is_some() {}
+        if let Err(error) = this.leases.release().await {
+            tracing::debug!(service = this.db.service(), %error, "leases were left to run out");
+        }
     }
 
     /// Follows all partitions of a producer, those too that appear later.
@@ -132,13 +138,11 @@ struct Follower {
     stream: Stream,
     head: watch::Receiver<Position>,
     stop: CancellationToken,
-    holder: Uuid,
-    leased: Option<tokio::time::Instant>,
 }
 
 impl Follower {
     fn new(consumer: Arc<Consumer>, stream: Stream, head: watch::Receiver<Position>, stop: CancellationToken) -> Self {
-        Self { consumer, stream, head, stop, holder: guanxi_kernel::new_id(), leased: None }
+        Self { consumer, stream, head, stop }
     }
 
     async fn run(mut self) {
@@ -155,11 +159,6 @@ impl Follower {
                     }
                 }
             }
-        }
-        if self.leased.is_some()
-            && let Err(error) = self.consumer.db.release(&self.lease_name(), self.holder).await
-        {
-            tracing::debug!(stream = %self.stream, %error, "a lease was left to run out");
         }
     }
 
@@ -299,22 +298,10 @@ impl Follower {
         })
     }
 
-    fn lease_name(&self) -> String {
-        format!("consumer/{}/{}", self.stream.producer, self.stream.partition)
-    }
-
     /// Whether this replica may follow the partition now.
-    async fn lease(&mut self) -> Result<bool, StoreError> {
-        if self.consumer.db.backend() != DbBackend::Postgres {
-            return Ok(true);
-        }
-        if self.leased.is_some_and(|since| since.elapsed() < LEASE / 3) {
-            return Ok(true);
-        }
-        let asked = tokio::time::Instant::now();
-        let have = self.consumer.db.lease(&self.lease_name(), self.holder, LEASE).await?;
-        self.leased = have.then_some(asked);
-        Ok(have)
+    async fn lease(&self) -> Result<bool, StoreError> {
+        let Stream { producer, partition } = &self.stream;
+        self.consumer.leases.have(&format!("consumer/{producer}/{partition}")).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guanxi_kernel::Uuid;
+use guanxi_store::lease::Leases;
 use guanxi_store::outbox::Position;
 use guanxi_store::{Database, StoreError, sea_orm::DbBackend};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::bus::{Bus, Entry, Stream};
 /// How many parcels are numbered by one transaction at the most.
 const BATCH: u32 = 512;
 /// How long a lease lasts without renewal.
-const LEASE: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(6);
 /// How long a pass that found something lasts at least: what is committed meanwhile goes with the next one, and reaches
 /// consumers together. A lone event waits for nothing.
 const PACE: Duration = Duration::from_millis(10);
@@ -27,29 +27,30 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Relay {
     db: Database,
     bus: Arc<dyn Bus>,
-    holder: Uuid,
+    /// On the partitions that it may number.
+    leases: Leases,
 }
 
 impl Relay {
     /// A relay from this database to this bus.
     pub fn new(db: Database, bus: Arc<dyn Bus>) -> Self {
-        Self { db, bus, holder: guanxi_kernel::new_id() }
+        let leases = Leases::new(&db, LEASE);
+        Self { db, bus, leases }
     }
 
     /// Runs until `stop`, then passes once more, so that what was committed before is on its way.
     pub async fn run(self, stop: CancellationToken) {
-        let mut leases = Leases::new(&self.db, self.holder);
         let mut pause = Duration::ZERO;
         while !stop.is_cancelled() {
             let committed = self.db.committed();
             let mut committed = std::pin::pin!(committed);
             committed.as_mut().enable();
             let began = tokio::time::Instant::now();
-            match self.pass(&mut leases).await {
+            match self.pass().await {
                 Ok(0) => {
                     pause = Duration::ZERO;
                     // Embedded, nobody else commits: the bell is enough, the look is for safety.
-                    let look = if leases.needed { LOOK } else { Duration::from_secs(1) };
+                    let look = if self.db.backend() == DbBackend::Postgres { LOOK } else { Duration::from_secs(1) };
                     tokio::select! {
                         () = committed => {}
                         () = tokio::time::sleep(look) => {}
@@ -75,17 +76,19 @@ impl Relay {
                 }
             }
         }
-        if let Err(error) = self.pass(&mut leases).await {
+        if let Err(error) = self.pass().await {
             tracing::warn!(service = self.db.service(), %error, "the relay's last pass failed; the next start goes on");
         }
-        leases.release().await;
+        if let Err(error) = self.leases.release().await {
+            tracing::debug!(service = self.db.service(), %error, "leases were left to run out");
+        }
     }
 
     /// Numbers and publishes what waits; says how many parcels that were.
-    async fn pass(&self, leases: &mut Leases<'_>) -> Result<usize, StoreError> {
+    async fn pass(&self) -> Result<usize, StoreError> {
         let mut ours = Vec::new();
         for (partition, _) in self.db.outbox_waiting().await? {
-            if leases.have(partition).await? {
+            if self.leases.have(&format!("relay/{partition}")).await? {
                 ours.push(partition);
             }
         }
@@ -107,46 +110,5 @@ impl Relay {
             }
         }
         Ok(passed)
-    }
-}
-
-/// The partitions that this relay may number now.
-struct Leases<'a> {
-    db: &'a Database,
-    holder: Uuid,
-    /// An embedded database has one process; its data directory is locked.
-    needed: bool,
-    held: std::collections::HashMap<u32, tokio::time::Instant>,
-}
-
-impl<'a> Leases<'a> {
-    fn new(db: &'a Database, holder: Uuid) -> Self {
-        let needed = db.backend() == DbBackend::Postgres;
-        Self { db, holder, needed, held: std::collections::HashMap::new() }
-    }
-
-    async fn have(&mut self, partition: u32) -> Result<bool, StoreError> {
-        if !self.needed {
-            return Ok(true);
-        }
-        if self.held.get(&partition).is_some_and(|since| since.elapsed() < LEASE / 3) {
-            return Ok(true);
-        }
-        let asked = tokio::time::Instant::now();
-        let have = self.db.lease(&format!("relay/{partition}"), self.holder, LEASE).await?;
-        if have {
-            self.held.insert(partition, asked);
-        } else {
-            self.held.remove(&partition);
-        }
-        Ok(have)
-    }
-
-    async fn release(&self) {
-        for partition in self.held.keys() {
-            if let Err(error) = self.db.release(&format!("relay/{partition}"), self.holder).await {
-                tracing::debug!(partition, %error, "a lease was left to run out");
-            }
-        }
     }
 }

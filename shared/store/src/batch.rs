@@ -67,6 +67,8 @@ impl<D: Decide> std::fmt::Debug for GroupCommit<D> {
     }
 }
 
+/// How often at the most others are let run before a batch is decided.
+const TURNS: usize = 32;
 /// How many calls may wait before a lane before new ones are refused.
 const QUEUE: usize = 8_192;
 
@@ -116,7 +118,28 @@ fn overloaded() -> Refused {
 }
 
 fn stopping() -> Refused {
-    Refused::unavailable("STOPPING", "the service is stopping: try again", std::time::Duration::from_millis(250))
+    Refused::unavailable(
+        "SHUTTING_DOWN",
+        "the service is shutting down: try again",
+        std::time::Duration::from_millis(250),
+    )
+}
+
+/// Lets whatever can run now run first, as long as that brings more calls: those that have arrived and were not read yet
+/// join this batch instead of the next. It waits for nothing, so a call that is alone goes at once.
+async fn gather<C>(receiver: &mut mpsc::Receiver<Waiting<C>>, arrived: &mut Vec<Waiting<C>>, largest: usize) {
+    for _ in 0..TURNS {
+        let before = arrived.len();
+        tokio::task::yield_now().await;
+        while arrived.len() < largest
+            && let Ok(waiting) = receiver.try_recv()
+        {
+            arrived.push(waiting);
+        }
+        if arrived.len() == before || arrived.len() >= largest {
+            break;
+        }
+    }
 }
 
 async fn lane<D: Decide>(
@@ -128,6 +151,7 @@ async fn lane<D: Decide>(
 ) {
     let mut arrived = Vec::with_capacity(largest);
     while receiver.recv_many(&mut arrived, largest).await > 0 {
+        gather(&mut receiver, &mut arrived, largest).await;
         let batch: Vec<_> = arrived.drain(..).filter(|waiting| !waiting.answer.is_closed()).collect();
         if batch.is_empty() {
             continue;
@@ -220,8 +244,8 @@ async fn commit<D: Decide>(
                 granted.push((write, reply.as_slice()));
             }
         }
-        idempotency::store(&tx, &granted).await?;
-        db.commit(tx).await?;
+        let granted = idempotency::granted(&tx, &granted);
+        db.commit(tx, Some(granted)).await?;
         for (at, answer) in open.into_iter().zip(answers) {
             outcomes[at] = Some(answer.map(|reply| Written { reply, replayed: false }));
         }

@@ -202,7 +202,8 @@ async fn postgres(
         .max_connections(connections)
         .min_connections(1)
         .connect_timeout(Duration::from_secs(10))
-        .acquire_timeout(Duration::from_secs(10))
+        // Shorter than a call's usual deadline: a database that is away is said to be, instead of nothing.
+        .acquire_timeout(Duration::from_secs(5))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .test_before_acquire(false)

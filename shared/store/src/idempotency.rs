@@ -7,7 +7,7 @@ use guanxi_kernel::{Kind, Refused, Uuid, Write};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::rows::{Cell, Column, Rows, Table};
-use crate::{Result, Tx, dialect};
+use crate::{Change, Result, Tx, dialect};
 
 const TABLE: Table = Table::new(
     "idempotency",
@@ -57,7 +57,8 @@ pub(crate) async fn earlier_of(tx: &Tx, writes: &[&Write]) -> Result<Vec<Earlier
     Ok(writes.iter().map(answer).collect())
 }
 
-pub(crate) async fn store(tx: &Tx, granted: &[(&Write, &[u8])]) -> Result<()> {
+/// The rows of requests that are granted.
+pub(crate) fn granted(tx: &Tx, granted: &[(&Write, &[u8])]) -> Change {
     let mut rows = Rows::new(&TABLE);
     for (write, reply) in granted {
         rows.push([
@@ -69,7 +70,7 @@ pub(crate) async fn store(tx: &Tx, granted: &[(&Write, &[u8])]) -> Result<()> {
             Cell::Time(tx.now()),
         ]);
     }
-    rows.insert(tx).await
+    rows.inserting()
 }
 
 /// The refusal of a request id that came before with another body.

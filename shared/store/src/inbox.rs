@@ -124,8 +124,7 @@ impl Database {
                     Cell::Time(tx.now()),
                 ]);
             }
-            rows.insert(&tx).await?;
-            self.commit(sole(tx)?).await?;
+            self.commit(sole(tx)?, Some(rows.inserting())).await?;
             Ok(Consumed::Committed)
         })
         .await

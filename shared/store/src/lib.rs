@@ -6,6 +6,7 @@
 //! [`Database::reader`]. Both filter by the organisations that the caller may touch.
 
 pub mod batch;
+pub mod change;
 pub mod connect;
 pub mod dialect;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod verify;
 mod write;
 
 pub use batch::{BatchCall, Decide, GroupCommit};
+pub use change::Change;
 pub use connect::{Database, DatabaseConfig};
 pub use error::StoreError;
 pub use filter::{Field, Holds, Ordering};

@@ -10,6 +10,7 @@ use guanxi_kernel::{OrganizationId, Timestamp, Uuid};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Change, write_all};
 use crate::rows::{Cell, Column, Rows, Table};
 use crate::{Database, Result, StoreError, Tx, dialect, time};
 
@@ -135,11 +136,11 @@ impl StoredEvent {
     }
 }
 
-/// Writes what the transaction told; says whether it told anything.
-pub(crate) async fn store(db: &Database, tx: &Tx) -> Result<bool> {
+/// The rows of what the transaction told, where it told anything.
+pub(crate) fn told(db: &Database, tx: &Tx) -> Result<Option<Change>> {
     let told = tx.take_events();
     if told.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let mut parcels: Vec<Vec<StoredEvent>> = (0..db.inner.partitions).map(|_| Vec::new()).collect();
     for (event, traceparent) in told {
@@ -170,8 +171,7 @@ pub(crate) async fn store(db: &Database, tx: &Tx) -> Result<bool> {
             Cell::Time(tx.now()),
         ]);
     }
-    rows.insert(tx).await?;
-    Ok(true)
+    Ok(Some(rows.inserting()))
 }
 
 fn partition_of(key: &str, partitions: u32) -> usize {
@@ -214,13 +214,12 @@ impl Database {
                 let body = parcel.try_get("", "body")?;
                 numbered.push((partition, NumberedParcel { epoch: head.epoch, first, last: head.number, body }));
             }
-            rows.update(&tx, &["root_id"]).await?;
-            let mut rows = Rows::new(&HEADS);
+            let mut moved = Rows::new(&HEADS);
             for (partition, head) in heads {
-                rows.push([Cell::from(partition), Cell::Int(head.epoch), Cell::Int(head.number)]);
+                moved.push([Cell::from(partition), Cell::Int(head.epoch), Cell::Int(head.number)]);
             }
-            rows.update(&tx, &["partition"]).await?;
-            self.commit(tx).await?;
+            write_all(&tx, [rows.updating(&["root_id"]), moved.updating(&["partition"])]).await?;
+            self.commit(tx, None).await?;
             Ok(numbered)
         })
         .await

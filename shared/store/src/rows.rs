@@ -2,8 +2,9 @@
 //! (`unnest` of one array for each column on PostgreSQL, `json_each` of one document on SQLite).
 
 use guanxi_kernel::{Timestamp, Uuid};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::{DbBackend, Value};
 
+use crate::change::{Change, How};
 use crate::{Result, Tx, time};
 
 /// What a column holds.
@@ -75,6 +76,16 @@ impl Table {
     /// A table with its columns, in the order in which rows are pushed.
     pub const fn new(name: &'static str, columns: &'static [Column]) -> Self {
         Self { name, columns }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its columns' names, in their order.
+    pub(crate) fn column_names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
     }
 }
 
@@ -165,7 +176,7 @@ impl Rows {
     /// # Errors
     /// The database's; a key that exists already makes the whole transaction run again.
     pub async fn insert(self, tx: &Tx) -> Result<()> {
-        self.run(tx, "").await.map(|_| ())
+        self.inserting().write(tx).await.map(|_| ())
     }
 
     /// Inserts those whose key does not exist yet, and says how many that were.
@@ -173,7 +184,7 @@ impl Rows {
     /// # Errors
     /// The database's.
     pub async fn insert_new(self, tx: &Tx) -> Result<u64> {
-        self.run(tx, " ON CONFLICT DO NOTHING").await
+        Change::new(self, How::Insert(" ON CONFLICT DO NOTHING".to_owned())).write(tx).await
     }
 
     /// Inserts them; where the key (`key`: columns with commas between) exists, sets as `set` says, in terms of
@@ -182,47 +193,43 @@ impl Rows {
     /// # Errors
     /// The database's. Two rows with one key in one set are refused by PostgreSQL: merge them first.
     pub async fn upsert(self, tx: &Tx, key: &str, set: &str) -> Result<u64> {
-        self.run(tx, &format!(" ON CONFLICT ({key}) DO UPDATE SET {set}")).await
+        self.upserting(key, set).write(tx).await
     }
 
     /// Updates the rows with these keys: `key` lists the columns that identify a row, all others are set.
     ///
     /// # Errors
     /// The database's.
-    pub async fn update(self, tx: &Tx, key: &[&str]) -> Result<u64> {
-        if self.is_empty() {
-            return Ok(0);
-        }
-        let table = self.table;
-        let set: Vec<_> =
-            table.columns.iter().filter(|c| !key.contains(&c.name)).map(|c| format!("{0} = v.{0}", c.name)).collect();
-        let on: Vec<_> = key.iter().map(|k| format!("{}.{k} = v.{k}", table.name)).collect();
-        let (source, values) = self.source(tx.backend());
-        let sql =
-            format!("UPDATE {} SET {} FROM ({source}) AS v WHERE {}", table.name, set.join(", "), on.join(" AND "));
-        let done = tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
-        Ok(done.rows_affected())
+    pub async fn update(self, tx: &Tx, key: &[&'static str]) -> Result<u64> {
+        self.updating(key).write(tx).await
     }
 
-    async fn run(self, tx: &Tx, suffix: &str) -> Result<u64> {
-        if self.is_empty() {
-            return Ok(0);
-        }
-        let table = self.table;
-        let names: Vec<_> = table.columns.iter().map(|c| c.name).collect();
-        let (source, values) = self.source(tx.backend());
-        // SQLite needs a WHERE between a SELECT and ON CONFLICT to parse it.
-        let sql = format!("INSERT INTO {} ({}) {source} WHERE true{suffix}", table.name, names.join(", "));
-        let done = tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
-        Ok(done.rows_affected())
+    /// The change that [`Rows::insert`] makes, to be written with others.
+    pub fn inserting(self) -> Change {
+        Change::new(self, How::Insert(String::new()))
     }
 
-    /// A SELECT of the rows, with its parameters.
-    fn source(self, backend: DbBackend) -> (String, Vec<Value>) {
-        if backend == DbBackend::Postgres { self.arrays() } else { self.json() }
+    /// The change that [`Rows::upsert`] makes, to be written with others.
+    pub fn upserting(self, key: &str, set: &str) -> Change {
+        Change::new(self, How::Insert(format!(" ON CONFLICT ({key}) DO UPDATE SET {set}")))
     }
 
-    fn arrays(self) -> (String, Vec<Value>) {
+    /// The change that [`Rows::update`] makes, to be written with others.
+    pub fn updating(self, key: &[&'static str]) -> Change {
+        Change::new(self, How::Update(key.to_vec()))
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// A SELECT of the rows, with its parameters, which are numbered from `from` on.
+    pub(crate) fn source(self, backend: DbBackend, from: usize) -> (String, Vec<Value>) {
+        if backend == DbBackend::Postgres { self.arrays(from) } else { self.json() }
+    }
+
+    fn arrays(self, from: usize) -> (String, Vec<Value>) {
         let mut picks = Vec::new();
         let mut arrays = Vec::new();
         let mut names = Vec::new();
@@ -242,7 +249,7 @@ impl Rows {
             } else {
                 format!("u.{name}")
             });
-            arrays.push(format!("${}::{sql_type}[]", at + 1));
+            arrays.push(format!("${}::{sql_type}[]", from + at));
             names.push(name);
             values.push(array(column, cells));
         }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use guanxi_kernel::{Call, Write};
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use crate::change::write_all;
 use crate::error::Fault;
 use crate::idempotency::{self, Earlier};
-use crate::{Database, Result, StoreError, Tx, inbox, outbox};
+use crate::{Change, Database, Result, StoreError, Tx, inbox, outbox};
 
 /// How often a transaction that lost a race is tried again before the caller is told to.
 const ATTEMPTS: u32 = 8;
@@ -43,8 +44,8 @@ impl Database {
             }
             let tx = Arc::new(tx);
             let reply = decide(Arc::clone(&tx)).await?;
-            idempotency::store(&tx, &[(write, reply.as_slice())]).await?;
-            self.commit(sole(tx)?).await?;
+            let granted = idempotency::granted(&tx, &[(write, reply.as_slice())]);
+            self.commit(sole(tx)?, Some(granted)).await?;
             Ok(Written { reply, replayed: false })
         })
         .await
@@ -62,7 +63,7 @@ impl Database {
         self.retry(|| async {
             let tx = Arc::new(self.begin(call.clone()).await?);
             let result = step(Arc::clone(&tx)).await?;
-            self.commit(sole(tx)?).await?;
+            self.commit(sole(tx)?, None).await?;
             Ok(result)
         })
         .await
@@ -81,11 +82,14 @@ impl Database {
         Ok(Tx::new(conn, self.inner.backend, call, self.inner.clock.now()))
     }
 
-    pub(crate) async fn commit(&self, tx: Tx) -> Result<()> {
+    /// Commits, with the door's own rows and what the transaction told.
+    pub(crate) async fn commit(&self, tx: Tx, own: Option<Change>) -> Result<()> {
         inbox::unpark_known(self, &tx).await?;
-        let told = outbox::store(self, &tx).await?;
+        let told = outbox::told(self, &tx)?;
+        let tells = told.is_some();
+        write_all(&tx, own.into_iter().chain(told)).await?;
         tx.into_conn().commit().await?;
-        if told {
+        if tells {
             self.inner.committed.notify_waiters();
         }
         Ok(())

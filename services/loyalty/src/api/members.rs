@@ -8,6 +8,7 @@ use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{PageRequest, Refused, Uuid};
 use guanxi_rpc::{answer, convert, open, write};
 use guanxi_store::Database;
+use guanxi_store::change::write_all;
 use tonic::{Request, Response, Status};
 
 use super::{past, reply};
@@ -50,7 +51,7 @@ impl MemberService for Members {
                 }
                 let member = members::Member::enroll(&program, customer, enroll_time, tx.now());
                 members::insert(&tx, std::slice::from_ref(&member)).await?;
-                accounts::insert(&tx, &[&member.account()]).await?;
+                write_all(&tx, [accounts::new(&[&member.account()])]).await?;
                 tx.emit(member.enrolled(false));
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
             });

@@ -2,7 +2,7 @@
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{Refused, Uuid};
-use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
+use guanxi_store::{Change, Column, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entities::accounts::{Column as Field, Entity, Model};
@@ -65,11 +65,8 @@ pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> 
     account(row.ok_or_else(|| Refused::not_found("member", member))?)
 }
 
-/// Keeps new accounts.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &Tx, accounts: &[&Account]) -> Result<()> {
+/// New accounts, to be kept.
+pub fn new(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&ACCOUNTS);
     for account in accounts {
         let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
@@ -89,21 +86,18 @@ pub async fn insert(tx: &Tx, accounts: &[&Account]) -> Result<()> {
             reversed,
         ]);
     }
-    rows.insert(tx).await
+    rows.inserting()
 }
 
-/// Keeps what changed accounts add up to.
-///
-/// # Errors
-/// The database's.
-pub async fn save(tx: &Tx, accounts: &[&Account]) -> Result<()> {
+/// What changed accounts add up to, to be kept.
+pub fn changed(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&TOTALS);
     for account in accounts {
         let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
         rows.push([root, last_entry, last_activity, open, held, deficit, earned, spent, expired, reversed]);
     }
-    rows.update(tx, &["root_id"]).await.map(|_| ())
+    rows.updating(&["root_id"])
 }
 
 fn totals(account: &Account) -> [guanxi_store::Cell; 8] {

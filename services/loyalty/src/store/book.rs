@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use guanxi_kernel::Uuid;
 use guanxi_kernel::name::MemberId;
+use guanxi_store::change::write_all;
 use guanxi_store::{Result, Tx};
 use sea_orm::ConnectionTrait;
 
@@ -190,14 +191,19 @@ pub async fn save(tx: &Tx, book: &mut Book, new: &BTreeSet<MemberId>, why: &BTre
     for (member, changes) in &taken {
         set.add(&accounts[member], changes, new.contains(member));
     }
-    accounts::insert(tx, &set.inserted).await?;
-    accounts::save(tx, &set.updated).await?;
-    entries::insert(tx, &set.entries).await?;
-    lots::insert(tx, &set.opened).await?;
-    lots::save(tx, &set.moved).await?;
-    holds::save(tx, &set.holds).await?;
-    member_orders::save(tx, &set.orders).await?;
-    member_orders::insert_returns(tx, &set.returns).await?;
+    let [holds, parts] = holds::kept(&set.holds);
+    let changes = [
+        accounts::new(&set.inserted),
+        accounts::changed(&set.updated),
+        entries::new(&set.entries),
+        lots::new(&set.opened),
+        lots::changed(&set.moved),
+        holds,
+        parts,
+        member_orders::kept(&set.orders)?,
+        member_orders::new_returns(&set.returns),
+    ];
+    write_all(tx, changes).await?;
     for (member, changes) in &taken {
         let why = why.get(member).cloned().unwrap_or_default();
         for fact in facts(&changes.entries) {

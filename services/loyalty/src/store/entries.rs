@@ -1,7 +1,7 @@
 //! Entries: their rows. They are only ever added.
 
 use guanxi_kernel::{Timestamp, Uuid};
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
+use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
@@ -48,11 +48,8 @@ struct Row {
     expires_at: Option<DateTimeUtc>,
 }
 
-/// Adds entries.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &Tx, entries: &[(Uuid, &Entry)]) -> Result<()> {
+/// New entries, to be kept.
+pub fn new(entries: &[(Uuid, &Entry)]) -> Change {
     let mut rows = Rows::new(&ENTRIES);
     for (root, entry) in entries {
         rows.push([
@@ -72,7 +69,7 @@ pub async fn insert(tx: &Tx, entries: &[(Uuid, &Entry)]) -> Result<()> {
             entry.expires_at.into(),
         ]);
     }
-    rows.insert(tx).await
+    rows.inserting()
 }
 
 /// The entries of these members, each with its member, by member and number.

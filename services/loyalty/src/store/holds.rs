@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use guanxi_kernel::Uuid;
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
+use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -90,11 +90,8 @@ pub async fn load(
     rows.into_iter().map(hold).collect()
 }
 
-/// Keeps new and changed holds; the parts of those that are placed.
-///
-/// # Errors
-/// The database's.
-pub async fn save(tx: &Tx, holds: &[(Uuid, &Hold)]) -> Result<()> {
+/// New and changed holds, and the parts of those that are placed, to be kept.
+pub fn kept(holds: &[(Uuid, &Hold)]) -> [Change; 2] {
     let (mut rows, mut parts) = (Rows::new(&HOLDS), Rows::new(&PARTS));
     for (root, hold) in holds {
         rows.push([
@@ -114,8 +111,7 @@ pub async fn save(tx: &Tx, holds: &[(Uuid, &Hold)]) -> Result<()> {
         }
     }
     let set = "state = excluded.state, captured = excluded.captured, resolve_time = excluded.resolve_time";
-    rows.upsert(tx, "root_id, hold_id", set).await?;
-    parts.insert(tx).await
+    [rows.upserting("root_id, hold_id", set), parts.inserting()]
 }
 
 fn hold(row: Row, parts: Vec<Draw>) -> Result<Hold> {

@@ -1,7 +1,7 @@
 //! Lots: their rows.
 
 use guanxi_kernel::Uuid;
-use guanxi_store::{Column, Result, Rows, Table, Tx, time};
+use guanxi_store::{Change, Column, Result, Rows, Table, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -88,11 +88,8 @@ pub async fn load(connection: &impl ConnectionTrait, members: &[Uuid], which: Wh
     Ok(rows.into_iter().map(|row| (row.root_id, lot(row))).collect())
 }
 
-/// Keeps new lots.
-///
-/// # Errors
-/// The database's.
-pub async fn insert(tx: &Tx, lots: &[(Uuid, &Lot)]) -> Result<()> {
+/// New lots, to be kept.
+pub fn new(lots: &[(Uuid, &Lot)]) -> Change {
     let mut rows = Rows::new(&LOTS);
     for (root, lot) in lots {
         rows.push([
@@ -113,14 +110,11 @@ pub async fn insert(tx: &Tx, lots: &[(Uuid, &Lot)]) -> Result<()> {
             is_live(lot).into(),
         ]);
     }
-    rows.insert(tx).await
+    rows.inserting()
 }
 
-/// Keeps changed lots.
-///
-/// # Errors
-/// The database's.
-pub async fn save(tx: &Tx, lots: &[(Uuid, &Lot)]) -> Result<()> {
+/// Changed lots, to be kept.
+pub fn changed(lots: &[(Uuid, &Lot)]) -> Change {
     let mut rows = Rows::new(&CHANGES);
     for (root, lot) in lots {
         rows.push([
@@ -137,7 +131,7 @@ pub async fn save(tx: &Tx, lots: &[(Uuid, &Lot)]) -> Result<()> {
             is_live(lot).into(),
         ]);
     }
-    rows.update(tx, &["root_id", "lot_id"]).await.map(|_| ())
+    rows.updating(&["root_id", "lot_id"])
 }
 
 fn is_live(lot: &Lot) -> bool {

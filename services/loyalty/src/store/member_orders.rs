@@ -1,7 +1,7 @@
 //! What is recorded of the orders of members: that they earned, what paid for them, what came back.
 
 use guanxi_kernel::Uuid;
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx};
+use guanxi_store::{Change, Column, Result, Rows, StoreError, Table};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::of_keys;
@@ -75,11 +75,11 @@ pub async fn returned(
     rows.into_iter().map(|row| Ok((row.root_id, OrderId(row.order_id), row.return_id, line(row.line)?))).collect()
 }
 
-/// Keeps new and changed records.
+/// New and changed records, to be kept.
 ///
 /// # Errors
-/// The database's.
-pub async fn save(tx: &Tx, records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<()> {
+/// Where a record does not encode.
+pub fn kept(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Change> {
     let mut rows = Rows::new(&ORDERS);
     for (root, order, record) in records {
         rows.push([
@@ -96,19 +96,16 @@ pub async fn save(tx: &Tx, records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<
     }
     let set = "earned = excluded.earned, spent = excluded.spent, refunded = excluded.refunded, due = excluded.due, \
                returned_whole = excluded.returned_whole, detail = excluded.detail";
-    rows.upsert(tx, "root_id, order_id", set).await.map(|_| ())
+    Ok(rows.upserting("root_id, order_id", set))
 }
 
-/// Keeps returned lines.
-///
-/// # Errors
-/// The database's.
-pub async fn insert_returns(tx: &Tx, returns: &[(Uuid, &(OrderId, String, i32))]) -> Result<()> {
+/// Returned lines, to be kept.
+pub fn new_returns(returns: &[(Uuid, &(OrderId, String, i32))]) -> Change {
     let mut rows = Rows::new(&RETURNS);
     for (root, (order, return_id, line)) in returns {
         rows.push([(*root).into(), order.0.into(), return_id.as_str().into(), (*line).into()]);
     }
-    rows.insert(tx).await
+    rows.inserting()
 }
 
 fn record(row: Row) -> Result<OrderRecord> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes .env beside compose.yaml: secrets, made by chance, and the images that deploy/docker pins. Secrets that are there
-# stay; images follow the pins. Usage: init.sh [FILE]
+# Writes .env beside compose.yaml: secrets, made by chance, and the images that deploy/docker pins. Secrets that are
+# there stay; images follow the pins. Usage: init.sh [FILE]
 set -euo pipefail
 cd "$(dirname "$0")"
 file=${1:-.env}
@@ -10,7 +10,7 @@ bases=../docker/.local-bases.env
 umask 077
 touch "$file"
 secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
-for name in GUANXI_AUTH_KEY POSTGRES_PASSWORD REDIS_PASSWORD GRAFANA_PASSWORD {CUSTOMER,LOYALTY,LOGISTICS,FEEDBACK}_DB_PASSWORD; do
+for name in GUANXI_AUTH_KEY {POSTGRES,REDIS,GRAFANA,CUSTOMER_DB,LOYALTY_DB,LOGISTICS_DB,FEEDBACK_DB}_PASSWORD; do
   grep -q "^$name=" "$file" || printf '%s=%s\n' "$name" "$(secret)" >>"$file"
 done
 { grep -v '^[A-Z_]*_IMAGE=' "$file"; grep -E '^[A-Z_]+_IMAGE=' "$bases"; } >"$file.new"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make compose-test`: the image, everything that compose.yaml describes, every call from outside, and an import of real
-# data while services, Redis and PostgreSQL are taken away and given back. test/main.py says what is done in which order.
+# `make compose-test`: the image, everything that compose.yaml describes, every call from outside, and an import of
+# real data while services, Redis and PostgreSQL are taken away and given back; test/main.py has the order.
 #   GUANXI_BINARY       the binary for the image, instead of one that is built here
 #   GUANXI_TEST_DATA    the folder of real data; without it, and without ../shared/data, the generated sample is loaded
 #   KEEP=yes            leaves the containers, to look at

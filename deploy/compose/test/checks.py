@@ -58,7 +58,7 @@ def roles(suite):
     for name in SERVICES:
         for database in (*SERVICES, "postgres", "template1"):
             enter = (f'PGPASSWORD="${name.upper()}_DB_PASSWORD" psql -h 127.0.0.1 -U {name} -d {database}'
-                     ' -Atc "select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = current_user"')
+                     ' -Atc "select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = user"')
             entered = suite.execute("postgres", "sh", "-c", enter, check=False)
             if name == database and entered.stdout.strip() != "f":
                 yield f"the role {name}: {entered.stdout}{entered.stderr}"

@@ -8,8 +8,8 @@ from compose import docker, wait_for
 
 # For how long something is away. Longer than a call may take; shorter than an import's patience.
 AWAY = 1.5
-# Milliseconds of a processor that the importer gets in each half second, until the next fault and while it lasts: at its
-# own pace it would be over before the last one.
+# Milliseconds of a processor that the importer gets in each half second, until the next fault and while it lasts: at
+# its own pace it would be over before the last one.
 QUICK, SLOW, WHOLE = 8, 1, 0
 # How soon everything must answer again once it was given back.
 PATIENCE = 60.0

@@ -1,5 +1,5 @@
-"""The test of the images and of compose.yaml: see main(). Usage: main.py FOLDER, with export/ in it, and maybe CSV files in
-that; PYTHONPATH holds the stubs of the contracts. The environment has what init.sh writes."""
+"""The test of the images and of compose.yaml: see main(). Usage: main.py FOLDER, with export/ in it, and maybe CSV files
+in that; PYTHONPATH holds the stubs of the contracts. The environment has what init.sh writes."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Calls all four services at a steady pace, whatever happens to them, and notes what came of each call: what a caller sees
-who does not try again. Reads only, so that no figure moves."""
+"""Calls all four services at a steady pace, whatever happens to them, and notes what came of each call: what a caller
+sees who does not try again. Reads only, so that no figure moves."""
 
 import collections
 import threading

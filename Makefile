@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help tools run test lint lint-proto bench verify clean-data
+.PHONY: help tools run test lint lint-proto bench verify image images compose-test clean-data
 
 # What `make tools` installed comes before what the machine has: the versions that are known to work.
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
@@ -37,6 +37,17 @@ bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on
 verify:  ## Check every invariant of the running services
 	@cargo build --release --locked --package guanxi-suite
 	$(guanxi) verify
+
+image:  ## The container image, from target/release/guanxi (or GUANXI_BINARY)
+	@[ -n "$${GUANXI_BINARY:-}" ] || cargo build --release --locked --package guanxi-suite
+	@deploy/docker/image.sh prebuilt $${GUANXI_BINARY:-}
+
+images:  ## The container image as it is published: from source, within the builder
+	@deploy/docker/image.sh release
+
+compose-test: tools  ## Containers, every call, and an import while services, Redis and PostgreSQL come and go
+	@[ -n "$${GUANXI_BINARY:-}" ] || cargo build --release --locked --package guanxi-suite
+	@deploy/compose/test.sh
 
 clean-data:  ## Remove the data that `make run` made
 	rm -rf .guanxi

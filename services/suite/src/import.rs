@@ -29,6 +29,7 @@ use crate::load::progress::Progress;
 use crate::load::settle::{Settled, settle};
 use crate::load::{Item, Refusal, setup, streams};
 use crate::shown;
+use crate::shown::say;
 
 /// How many rejects are told at once; the file has them all.
 const TOLD: usize = 10;
@@ -179,17 +180,17 @@ impl Import<'_> {
         if !rejects.is_empty() {
             line += &format!("; {} rejected: see {}", shown::counted(rejects.len(), "record"), self.rejects.display());
         }
-        println!("{line}");
+        say!("{line}");
         for Reject { file, line, field, reason } in rejects.iter().take(TOLD) {
-            println!("  {file}:{line}  {field}  {reason}");
+            say!("  {file}:{line}  {field}  {reason}");
         }
         if rejects.len() > TOLD {
-            println!("  and {} more", rejects.len() - TOLD);
+            say!("  and {} more", rejects.len() - TOLD);
         }
         match settled {
             Some((settled, _)) if !settled.is_clean() => {
                 let Settled { stuck, parked, dead_letters } = settled;
-                println!(
+                say!(
                     "  {stuck} events are on their way and do not move, {parked} wait for something that nobody has told \
                      of, {dead_letters} could not be handled: see guanxi verify and the services' logs"
                 );

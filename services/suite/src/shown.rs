@@ -1,6 +1,21 @@
 //! How values are written for people: thousands, times, cut identifiers.
 
+use std::fmt::Arguments;
+use std::io::Write;
 use std::time::Duration;
+
+/// A line on standard output, as `println!` writes it, but one who closed the pipe (`guanxi … | head`) wants no more of it,
+/// which is no failure.
+macro_rules! say {
+    ($($written:tt)*) => { $crate::shown::line(format_args!($($written)*)) };
+}
+pub(crate) use say;
+
+/// What [`say!`] does.
+pub fn line(written: Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    let _closed = writeln!(out, "{written}").and_then(|()| out.flush());
+}
 
 /// An integer with thousands separators: `1,204,310`.
 pub fn integer(value: i64) -> String {

@@ -141,7 +141,9 @@ fn logs<S>(settings: &settings::Telemetry) -> Result<Box<dyn Layer<S> + Send + S
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|error| StartError::telemetry("log level", &error))?;
+    // PostgreSQL says at each start that what exists exists; a directive of the operator's own comes later and wins.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", settings.level))
+        .map_err(|error| StartError::telemetry("log level", &error))?;
     let colours = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     Ok(match settings.log {

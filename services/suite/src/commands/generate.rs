@@ -15,6 +15,7 @@ use crate::generate::{FIRST_UNTIL, Load, Loaded, MOST_CUSTOMERS, Refused, Sample
 use crate::load::progress::Progress;
 use crate::load::settle::{Settled, settle};
 use crate::shown;
+use crate::shown::say;
 
 /// Load a made-up retailer: the same seed makes the same one
 ///
@@ -52,14 +53,14 @@ impl Generate {
         let loaded = load.send().await?;
         let settled = if self.no_wait { None } else { Some(self.settle_twice(&client, &load, &progress).await?) };
         let refused = load.finish();
-        println!(
+        say!(
             "sample retailer  {}, {}   {}",
             shown::counted(loaded.customers, "customer"),
             shown::counted(loaded.orders, "order"),
             shown::seconds(since.elapsed())
         );
         if settled.is_some() {
-            println!("\n{}", report::as_line(&report::figures(&client).await?));
+            say!("\n{}", report::as_line(&report::figures(&client).await?));
         }
         self.suggest(&client, &loaded).await;
         unless_all_is_well(settled, refused)
@@ -102,8 +103,10 @@ impl Generate {
         let found = client.customer().customers().lookup_customer(request).await;
         let name = found.ok().and_then(|found| found.into_inner().customer).map(|customer| customer.name);
         let options = self.connection.options();
-        println!("\nTry:\n  guanxi show customer pos:{number}{options}\n  guanxi report summary{options}");
-        println!(
+        // As it was called, which need not be on the PATH.
+        let guanxi = std::env::args().next().unwrap_or_else(|| "guanxi".to_owned());
+        say!("\nTry:\n  {guanxi} show customer pos:{number}{options}\n  {guanxi} report summary{options}");
+        say!(
             "  grpcurl -plaintext -d '{{\"name\":\"{}\"}}' {} guanxi.customer.v1.CustomerService/GetCustomer360",
             name.unwrap_or_else(|| "customers/…".to_owned()),
             self.connection.address("customer"),

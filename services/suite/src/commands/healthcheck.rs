@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 
 /// Ask a process whether it takes calls
 ///
@@ -23,7 +24,7 @@ impl Healthcheck {
     /// What was heard instead.
     pub async fn run(self) -> Done {
         guanxi_runtime::healthcheck(loopback(self.admin)).await.map_err(Failed::new)?;
-        println!("ready");
+        say!("ready");
         Ok(())
     }
 }

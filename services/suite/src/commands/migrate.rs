@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::commands::serve::{SettingsArgs, settings};
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 
 /// Bring the databases up to date and end
 ///
@@ -24,7 +25,7 @@ impl Migrate {
         let services = self.settings.services();
         guanxi_runtime::migrate(settings(self.settings.sources())?, &services).await.map_err(Failed::new)?;
         let names: Vec<_> = services.iter().map(|service| service.name).collect();
-        println!("up to date: {}", names.join(", "));
+        say!("up to date: {}", names.join(", "));
         Ok(())
     }
 }

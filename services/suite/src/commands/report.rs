@@ -7,6 +7,7 @@ use guanxi_client::{Client, Error};
 
 use crate::connection::Connection;
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 use crate::{services, shown};
 
 /// The figures of a report of every service, in the order in which they are told; others follow.
@@ -61,7 +62,7 @@ impl Report {
     pub async fn run(self) -> Done {
         let Kind::Summary(Summary { json, connection }) = self.report;
         let figures = figures(&connection.client()?).await?;
-        println!("{}", if json { as_json(&figures) } else { as_table(&figures) });
+        say!("{}", if json { as_json(&figures) } else { as_table(&figures) });
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use tonic::Code;
 
 use crate::connection::Connection;
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 
 mod customer;
 
@@ -53,7 +54,7 @@ impl Show {
                 return Err(Failed::usage(format!("{given:?} is neither customers/{{uuid}} nor SOURCE:EXTERNAL_ID")));
             }
         };
-        print!("{}", customer::page(&get(&client, &name).await?));
+        say!("{}", customer::page(&get(&client, &name).await?).trim_end());
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use guanxi_rpc::{Claims, Key};
 use rand::RngCore;
 
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 
 /// Sign a token for development, or make a key for it
 ///
@@ -60,7 +61,7 @@ impl Token {
     pub fn run(self) -> Done {
         if let Some(file) = &self.new_key {
             new_key(file)?;
-            println!(
+            say!(
                 "a secret for HS256 is in {}; serve with GUANXI_AUTH__MODE=hs256 GUANXI_AUTH__KEY_FILE={}",
                 file.display(),
                 file.display()
@@ -73,7 +74,7 @@ impl Token {
         let claims =
             Claims { sub: self.subject, exp: end, scope: self.scopes.join(" "), organizations: self.organizations };
         let token = sign(&key, &claims).map_err(|error| Failed::new(format!("--key, --key-file: {error}")))?;
-        println!("{token}");
+        say!("{token}");
         Ok(())
     }
 

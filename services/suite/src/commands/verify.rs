@@ -10,6 +10,7 @@ use guanxi_client::contracts::common::v1::{InvariantResult, InvariantViolation, 
 
 use crate::connection::Connection;
 use crate::failed::{Done, Failed};
+use crate::shown::say;
 use crate::{services, shown};
 
 /// Check every invariant of every service on live data
@@ -32,10 +33,10 @@ impl Verify {
         for service in services::names() {
             results.extend(check(&client, service).await?);
         }
-        println!("{}", table(&results));
+        say!("{}", table(&results));
         let broken: i64 = results.iter().map(|result| result.violations).sum();
         if broken == 0 {
-            println!("every invariant holds");
+            say!("every invariant holds");
             return Ok(());
         }
         let rows = if broken == 1 { "row breaks" } else { "rows break" };

@@ -78,3 +78,12 @@ fn a_token_opens_what_its_key_guards() {
     let token = text(&token.unwrap().stdout);
     assert_eq!(token.trim().split('.').count(), 3, "{token}");
 }
+
+#[test]
+fn a_reader_who_closes_the_pipe_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = guanxi().args(["migrate", "--data-dir"]).arg(dir.path()).stdout(writer).status().unwrap();
+    assert!(status.success(), "{status}");
+}

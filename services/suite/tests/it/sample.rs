@@ -13,7 +13,9 @@ fn the_sample_is_the_same_as_often_as_it_is_loaded() {
     let said = suite.told(&generate("60"));
     assert!(said.starts_with("sample retailer  60 customers, "), "{said}");
     assert!(
-        said.contains("\n\ncustomers 60   members ") && said.contains("\nTry:\n  guanxi show customer pos:"),
+        said.contains("\n\ncustomers 60   members ")
+            && said.contains("\nTry:\n  ")
+            && said.contains("guanxi show customer pos:"),
         "{said}"
     );
     let figures = suite.figures();

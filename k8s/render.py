@@ -10,6 +10,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 CHART = HERE / "charts/guanxi"
 RELEASE, NAMESPACE = "guanxi", "crm"
+VALUES = sorted(path.stem for path in (HERE / "values").glob("*.yaml"))
 
 
 class Strict(yaml.SafeLoader):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Runs the chart's own pods without a cluster: `make chart-run`, or k8s/run.py [dev] [staging].
 
-The values files are rendered by Helm's engine; podman runs what comes out. Services do not exist there: a pod is named as
-its Service, and found by that name. Secrets do not work there: their values are put where they are referred to, as
+The values files are rendered by Helm's engine; podman runs what comes out. Services do not exist there: a pod is named
+as its Service, and found by that name. Secrets do not work there: their values are put where they are referred to, as
 variables and as files. Probes, migrations and `helm test`, which Kubernetes and Helm do, this script does, as rendered.
 
-Needs root, podman with netavark and aardvark-dns (Debian's packages), the image `guanxi` (make image) and, for staging, the
-images of PostgreSQL and Redis that deploy/docker names; images come from Docker, where podman has none.
+Needs root, podman with netavark and aardvark-dns (Debian's packages), the image `guanxi` (make image) and, for staging,
+the images of PostgreSQL and Redis that deploy/docker names; images come from Docker, where podman has none.
 """
 
 import json
@@ -22,7 +22,6 @@ from pathlib import Path
 import grpc
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from render import called, kinds, pod_spec, render, values_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,12 +72,16 @@ def wait_for(what, ask):
 def image(name, *others):
     """Gives podman the image `name`: Docker's of that name or of one of `others`, else what podman has already."""
     for other in (*others, name):
-        docker = subprocess.run(["docker", "image", "inspect", "--format", "{{.Id}}", other], capture_output=True, text=True)
+        docker = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{.Id}}", other], capture_output=True, text=True
+        )
         if docker.returncode == 0:
             break
     here = podman("image", "inspect", "--format", "{{.Id}}", name, check=False)
     if docker.returncode and here.returncode:
-        raise Failed(f"there is no image {name}: run make image, and deploy/docker/local-bases.sh where none can be pulled")
+        raise Failed(
+            f"there is no image {name}: run make image, and deploy/docker/local-bases.sh where none can be pulled"
+        )
     if docker.returncode or here.stdout.strip() == docker.stdout.strip().removeprefix("sha256:"):
         return
     with subprocess.Popen(["docker", "save", other], stdout=subprocess.PIPE) as saved:
@@ -99,7 +102,10 @@ class Run:
         self.secrets = {
             "guanxi-auth": {"key": self.key},
             "guanxi-redis": {"url": f"redis://:{password['redis']}@redis:6379"},
-            **{f"guanxi-{who}-database": {"url": f"postgres://{who}:{password[who]}@postgres:5432/{who}"} for who in SERVICES},
+            **{
+                f"guanxi-{who}-database": {"url": f"postgres://{who}:{password[who]}@postgres:5432/{who}"}
+                for who in SERVICES
+            },
         }
         self.files, self.claimed, self.made = [], set(), {"postgres-init"}
 
@@ -118,10 +124,20 @@ class Run:
         maps, claims = [], []
         for volume in spec.get("volumes", []):
             if "configMap" in volume:
-                maps.append(next(m for m in kinds(self.objects, "ConfigMap") if m["metadata"]["name"] == volume["configMap"]["name"]))
+                maps.append(
+                    next(
+                        m
+                        for m in kinds(self.objects, "ConfigMap")
+                        if m["metadata"]["name"] == volume["configMap"]["name"]
+                    )
+                )
             if (claim := volume.get("persistentVolumeClaim", {}).get("claimName")) and claim not in self.claimed:
                 self.claimed.add(claim)
-                claims += [thing for thing in kinds(self.objects, "PersistentVolumeClaim") if thing["metadata"]["name"] == claim]
+                claims += [
+                    thing
+                    for thing in kinds(self.objects, "PersistentVolumeClaim")
+                    if thing["metadata"]["name"] == claim
+                ]
             if secret := volume.pop("secret", None):
                 given = {item["path"]: self.secret(secret["secretName"], item["key"]) for item in secret["items"]}
                 stand_in = f"{name}-{volume['name']}-secret"
@@ -134,7 +150,12 @@ class Run:
                     entry["value"] = self.secret(source["name"], source["key"])
             container["args"] = [self.with_addresses(arg) for arg in container.get("args", [])]
         self.made |= {thing["metadata"]["name"] for thing in [*maps, *claims]}
-        made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": metadata["labels"]}, "spec": spec}
+        made = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": metadata["labels"]},
+            "spec": spec,
+        }
         return [*maps, *claims, made]
 
     def secret(self, name, key):
@@ -159,22 +180,56 @@ class Run:
     # The servers beside them.
 
     def servers(self):
-        init = "".join(f"CREATE ROLE {who} LOGIN PASSWORD '{self.password[who]}';\nCREATE DATABASE {who} OWNER {who};\n" for who in SERVICES)
+        init = "".join(
+            f"CREATE ROLE {who} LOGIN PASSWORD '{self.password[who]}';\nCREATE DATABASE {who} OWNER {who};\n"
+            for who in SERVICES
+        )
         bases = ROOT / "deploy/docker/.local-bases.env"
-        named = dict(line.split("=", 1) for line in bases.read_text().splitlines() if "=" in line) if bases.exists() else {}
+        named = (
+            dict(line.split("=", 1) for line in bases.read_text().splitlines() if "=" in line) if bases.exists() else {}
+        )
         postgres = os.environ.get("POSTGRES_IMAGE") or named.get("POSTGRES_IMAGE", "guanxi-local/postgres:latest")
         redis = os.environ.get("REDIS_IMAGE") or named.get("REDIS_IMAGE", "guanxi-local/redis:latest")
         image(postgres), image(redis)
-        start = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "postgres-init"}, "data": {"init.sql": init}}
+        start = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "postgres-init"},
+            "data": {"init.sql": init},
+        }
         pods = [
-            server("postgres", postgres, None, {"POSTGRES_PASSWORD": self.password["postgres"]}, [("init", "/docker-entrypoint-initdb.d", "postgres-init")]),
-            server("redis", redis, ["redis-server", "--protected-mode", "no", "--appendonly", "yes", "--maxmemory-policy", "noeviction",
-                                    "--requirepass", self.password["redis"]], {}, []),
+            server(
+                "postgres",
+                postgres,
+                None,
+                {"POSTGRES_PASSWORD": self.password["postgres"]},
+                [("init", "/docker-entrypoint-initdb.d", "postgres-init")],
+            ),
+            server(
+                "redis",
+                redis,
+                [
+                    "redis-server",
+                    "--protected-mode",
+                    "no",
+                    "--appendonly",
+                    "yes",
+                    "--maxmemory-policy",
+                    "noeviction",
+                    "--requirepass",
+                    self.password["redis"],
+                ],
+                {},
+                [],
+            ),
         ]
         self.play("servers", start, *pods)
         url = f"postgres://loyalty:{self.password['loyalty']}@127.0.0.1/loyalty"
         wait_for("PostgreSQL", lambda: podman("exec", "postgres-postgres", "psql", url, "-c", "select 1"))
-        wait_for("Redis", lambda: "PONG" in podman("exec", "redis-redis", "redis-cli", "-a", self.password["redis"], "ping").stdout)
+        wait_for(
+            "Redis",
+            lambda: "PONG" in podman("exec", "redis-redis", "redis-cli", "-a", self.password["redis"], "ping").stdout,
+        )
         say("  PostgreSQL (a role and a database for each service) and Redis (with a password) answer")
 
     # What Helm and the kubelet do.
@@ -187,8 +242,8 @@ class Run:
         printed = {}
         for container in spec["containers"]:
             whole = f"{name}-{container['name']}"
-            wait_for(f"{whole} ends", lambda: json.loads(podman("inspect", whole).stdout)[0]["State"]["Status"] == "exited")
-            code = json.loads(podman("inspect", whole).stdout)[0]["State"]["ExitCode"]
+            wait_for(f"{whole} ends", lambda whole=whole: self.state(whole)["Status"] == "exited")
+            code = self.state(whole)["ExitCode"]
             ended = podman("logs", whole)
             if code:
                 raise Failed(f"{whole} ended with {code}: {ended.stdout}{ended.stderr}")
@@ -198,7 +253,7 @@ class Run:
 
     def migrate(self):
         for job in kinds(self.objects, "Job"):
-            for container, text in self.to_end(job).items():
+            for text in self.to_end(job).values():
                 say(f"  {called(job)}: {text}")
 
     def start(self, deployment):
@@ -210,8 +265,14 @@ class Run:
         self.play(name, *self.pod(name, metadata, spec))
         played = time.monotonic()
         self.probe(name, spec["containers"][0], "startupProbe")
-        say(f"  {name}: ready {time.monotonic() - played:.1f} s after podman had started it (which took {played - since:.1f} s); "
-            f"user {self.who(name)}, {self.memory(name)}")
+        say(
+            f"  {name}: ready {time.monotonic() - played:.1f} s after podman had started it "
+            f"(which took {played - since:.1f} s); "
+            f"user {self.who(name)}, {self.memory(name)}"
+        )
+
+    def state(self, container):
+        return json.loads(podman("inspect", container).stdout)[0]["State"]
 
     def who(self, name):
         return json.loads(podman("inspect", f"{name}-guanxi").stdout)[0]["Config"]["User"]
@@ -223,12 +284,14 @@ class Run:
         asked = container[probe]["grpc"]
 
         def ask():
-            state = json.loads(podman("inspect", f"{name}-guanxi").stdout)[0]["State"]
+            state = self.state(f"{name}-guanxi")
             if state["Status"] == "exited":
                 log = podman("logs", f"{name}-guanxi")
                 raise SystemExit(f"{name} ended with {state['ExitCode']}: {log.stdout}{log.stderr}")
             with grpc.insecure_channel(f"{self.address(name)}:{asked['port']}") as channel:
-                answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=asked["service"]), timeout=2)
+                answer = health_pb2_grpc.HealthStub(channel).Check(
+                    health_pb2.HealthCheckRequest(service=asked["service"]), timeout=2
+                )
             return answer.status == health_pb2.HealthCheckResponse.SERVING
 
         wait_for(f"the {probe} of {name}", ask)
@@ -238,19 +301,26 @@ class Run:
     def client(self, *args):
         """A command in a pod of its own on the network, which knows nothing but the names of Services."""
         token = ["-e", f"GUANXI_TOKEN={self.secrets['guanxi-test-token']['token']}"]
-        return podman("run", "--rm", "--network", NETWORK, "--read-only", "--cap-drop", "all", *token, "guanxi:dev", *args).stdout
+        return podman(
+            "run", "--rm", "--network", NETWORK, "--read-only", "--cap-drop", "all", *token, "guanxi:dev", *args
+        ).stdout
 
     def endpoints(self):
         found = []
         for deployment in kinds(self.objects, "Deployment"):
-            name, component = deployment["metadata"]["name"], deployment["metadata"]["labels"]["app.kubernetes.io/component"]
+            name, component = (
+                deployment["metadata"]["name"],
+                deployment["metadata"]["labels"]["app.kubernetes.io/component"],
+            )
             found += ["--endpoint", f"{'' if component == 'suite' else component + '='}http://{name}:7400"]
         return found
 
     def go(self):
         say(f"{self.name}:")
         image("guanxi:dev", os.environ.get("GUANXI_IMAGE", "guanxi:latest"))
-        token = podman("run", "--rm", "-e", f"GUANXI_AUTH__KEY={self.key}", "guanxi:dev", "token", "--subject", "chart-run").stdout.strip()
+        token = podman(
+            "run", "--rm", "-e", f"GUANXI_AUTH__KEY={self.key}", "guanxi:dev", "token", "--subject", "chart-run"
+        ).stdout.strip()
         self.secrets["guanxi-test-token"] = {"token": token}
         deployments = kinds(self.objects, "Deployment")
         if kinds(self.objects, "Job"):
@@ -268,8 +338,11 @@ class Run:
                 say(f"  helm test, {container}: {' '.join(text.split())[:100]}")
         self.client("generate", "--customers", "50", "--seed", "1", *self.endpoints())
         before = self.summary()
-        say(f"  loaded through {', '.join(self.endpoints()[1::2])}: {before['customers']} customers, {before['orders']} orders, "
-            f"{before['packages']} packages, {before['points_earned']} points")
+        say(
+            f"  loaded through {', '.join(self.endpoints()[1::2])}: {before['customers']} customers, "
+            f"{before['orders']} orders, "
+            f"{before['packages']} packages, {before['points_earned']} points"
+        )
         verified = self.client("verify", *self.endpoints()).strip().splitlines()
         say(f"  verify: {verified[-1]}")
         self.refused()
@@ -279,7 +352,9 @@ class Run:
         return json.loads(self.client("report", "summary", "--json", *self.endpoints()))
 
     def refused(self):
-        ended = podman("run", "--rm", "--network", NETWORK, "guanxi:dev", "report", "summary", *self.endpoints(), check=False)
+        ended = podman(
+            "run", "--rm", "--network", NETWORK, "guanxi:dev", "report", "summary", *self.endpoints(), check=False
+        )
         if ended.returncode == 0:
             raise Failed("a call without a token was answered")
         say(f"  without a token: {ended.stderr.strip().splitlines()[-1][:120]}")
@@ -291,7 +366,7 @@ class Run:
             since = time.monotonic()
             podman("stop", "--time", grace, f"{name}-guanxi")
             took = time.monotonic() - since
-            code = json.loads(podman("inspect", f"{name}-guanxi").stdout)[0]["State"]["ExitCode"]
+            code = self.state(f"{name}-guanxi")["ExitCode"]
             if code:
                 raise Failed(f"{name} ended with {code} when it was asked to, after {took:.1f} s of {grace}")
             say(f"  {name}: ended with 0 after {took:.1f} s of {grace}")
@@ -303,7 +378,10 @@ class Run:
         self.client("generate", "--customers", "80", "--seed", "2", *self.endpoints())
         more = self.summary()
         verified = self.client("verify", *self.endpoints()).strip().splitlines()
-        say(f"  the figures are the same in the new pods, which took {more['orders'] - after['orders']} orders more; verify: {verified[-1]}")
+        say(
+            f"  the figures are the same in the new pods, which took {more['orders'] - after['orders']} orders more; "
+            f"verify: {verified[-1]}"
+        )
 
     def logs(self):
         for deployment in kinds(self.objects, "Deployment"):
@@ -319,19 +397,30 @@ class Run:
 
 
 def server(name, image_name, args, env, maps):
-    container = {"name": name, "image": image_name, "env": [{"name": key, "value": value} for key, value in env.items()],
-                 "volumeMounts": [{"name": volume, "mountPath": path} for volume, path, _ in maps]}
+    container = {
+        "name": name,
+        "image": image_name,
+        "env": [{"name": key, "value": value} for key, value in env.items()],
+        "volumeMounts": [{"name": volume, "mountPath": path} for volume, path, _ in maps],
+    }
     if args:
         container["args"] = args
     volumes = [{"name": volume, "configMap": {"name": config}} for volume, _, config in maps]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": {"containers": [container], "volumes": volumes}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"containers": [container], "volumes": volumes},
+    }
 
 
 def main():
     names = sys.argv[1:] or ["dev", "staging"]
     for program in ("podman", "runc"):
         if not shutil.which(program):
-            raise SystemExit(f"chart-run: {program} is missing: apt-get install podman netavark aardvark-dns catatonit runc")
+            raise SystemExit(
+                f"chart-run: {program} is missing: apt-get install podman netavark aardvark-dns catatonit runc"
+            )
     with tempfile.TemporaryDirectory() as work:
         conf = Path(work) / "containers.conf"
         conf.write_text(CONTAINERS_CONF)

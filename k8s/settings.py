@@ -1,4 +1,4 @@
-"""The product's settings as the chart has to know them: read from their sources, so that a new setting needs no other place.
+"""The product's settings as the chart has to know them, read from their sources: a new setting needs no other place.
 
 The runtime's are in defaults.toml, each with its comment; a service's are the fields of `struct Settings` in its
 settings.rs. `schema()` makes of them the part of values.schema.json that checks `settings`, and `samples()` a value for
@@ -91,14 +91,21 @@ def kind_of(value):
     return "string"
 
 
-KINDS = {"String": "string", "PathBuf": "string", "Url": "string", "Duration": "duration", "bool": "boolean", "f64": "number"}
+KINDS = {
+    "String": "string",
+    "PathBuf": "string",
+    "Url": "string",
+    "Duration": "duration",
+    "bool": "boolean",
+    "f64": "number",
+}
 
 
 def service_settings(service):
     """Those of a service: the fields of its `Settings`, with their comments, and the numbers of its `Default`."""
     text = (ROOT / "services" / service / "src/settings.rs").read_text()
     body = re.search(r"pub struct Settings \{(.*?)\n\}", text, re.S)[1]
-    defaults = text[text.index("impl Default for Settings"):]
+    defaults = text[text.index("impl Default for Settings") :]
     found, comment = [], []
     for line in body.splitlines():
         line = line.strip()
@@ -108,7 +115,9 @@ def service_settings(service):
             name, rust = field[1], field[2]
             kind = "list" if rust.startswith("Vec<") else KINDS.get(rust, "integer")
             default = re.search(rf"\b{name}: ([^,\n]+?)(?: \}}|,)", defaults)
-            found.append(Setting(f"{service}.{name}", kind, literal(default[1]) if default else None, " ".join(comment)))
+            found.append(
+                Setting(f"{service}.{name}", kind, literal(default[1]) if default else None, " ".join(comment))
+            )
             comment = []
     return found
 
@@ -136,7 +145,9 @@ def schema():
     sections["peers"] = peers
     described = {
         name: {
-            "description": "Where services are that this release does not run." if name == "peers" else f"The section [{name}].",
+            "description": "Where services are that this release does not run."
+            if name == "peers"
+            else f"The section [{name}].",
             "type": "object",
             "additionalProperties": False,
             "properties": keys,

@@ -2,7 +2,7 @@
 A unit's settings as the TOML file that it is given by --config.
 */}}
 
-{{/* All settings of a unit, as YAML: (dict "root" $ "unit" UNIT). The chart's own go before the user's, but for peers. */}}
+{{/* All settings of a unit, as YAML: (dict "root" $ "unit" UNIT). The chart's own go first, but for peers. */}}
 {{- define "guanxi.settings" -}}
 {{- $values := .root.Values -}}
 {{- $unit := .unit -}}

@@ -1,6 +1,6 @@
 {{/*
-Names, labels and the units: what is deployed. A unit is one Deployment; there is one for each enabled service, or one for
-all of them where `embedded` is on. Every template loops over the units and knows nothing else of services.
+Names, labels and the units: what is deployed. A unit is one Deployment; there is one for each enabled service, or one
+for all of them where `embedded` is on. Every template loops over the units and knows nothing else of services.
 */}}
 
 {{- define "guanxi.name" -}}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the chart without a cluster: `make chart`. With --write it first brings the schema up to date with the product's
-services and settings.
+"""Checks the chart without a cluster: `make chart`. With --write it first brings the schema up to date with the
+product's services and settings.
 
 Every values file, and cases that the files leave out, are rendered by Helm's own engine, compared with the schemas of
 three releases of Kubernetes, read by checkov, and held against what no schema knows: the product's settings and ports,

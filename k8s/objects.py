@@ -206,7 +206,7 @@ def check_references(case, objects):
 
 
 def check_environment(case, objects):
-    """What the image's environment sets goes before the file: pods must set it, too, or a value would have no effect."""
+    """What the image's environment sets goes before the file: pods must set it, too, or values have no effect."""
     dockerfile = settings.ROOT / "deploy/docker/Dockerfile"
     if not dockerfile.exists():
         return

@@ -22,35 +22,24 @@ def configs(objects):
     }
 
 
+def at(file, path):
+    """What a settings file says of a path; None where it says nothing."""
+    for key in path.split("."):
+        file = file.get(key, {}) if isinstance(file, dict) else {}
+    return None if file == {} else file
+
+
 def check_settings_reached():
-    """Every setting can be given, for all and for one service, arrives in the file as given, and the binary takes it."""
+    """Every setting can be given, for all and for one service, arrives in the file as given, and is taken."""
     section("settings")
     samples = settings.samples()
-    base = overlay(values_file("staging"), {"settings": samples})
-    elsewhere = set(settings.ELSEWHERE)
-    count = 0
-    for path in [setting.path for setting in settings.all_settings() if setting.path not in elsewhere]:
-        part, key = path.split(".")
-        expect(key in samples.get(part, {}), f"{path} is not reachable from values", "settings")
-        count += 1
-    for name, file in configs(render(base)).items():
-        for part, keys in samples.items():
-            for key, value in keys.items():
-                expect(
-                    file.get(part, {}).get(key) == value,
-                    f"settings.{part}.{key}: {value!r} arrives in {name} as {file.get(part, {}).get(key)!r}",
-                    "settings",
-                )
-    own = overlay(values_file("staging"), {"services": {"loyalty": {"settings": samples}}})
-    files = configs(render(own))
-    for part, keys in samples.items():
-        for key, value in keys.items():
-            expect(
-                files["guanxi-loyalty"].get(part, {}).get(key) == value,
-                f"services.loyalty.settings.{part}.{key} does not arrive",
-                "settings",
-            )
-    expect("jobs" not in files["guanxi-customer"], "settings of loyalty arrive at customer")
+    base = overlay(values_file("staging"), {"settings": settings.nested(samples)})
+    own = overlay(values_file("staging"), {"services": {"loyalty": {"settings": settings.nested(samples)}}})
+    every, own = configs(render(base)), configs(render(own))
+    for path, value in samples.items():
+        for name, file in [*every.items(), ("guanxi-loyalty, its own", own["guanxi-loyalty"])]:
+            expect(at(file, path) == value, f"{path}: {value!r} arrives in {name} as {at(file, path)!r}", "settings")
+    expect("jobs" not in own["guanxi-customer"], "settings of loyalty arrive at customer")
     # What the chart looks after itself: proven on the rendered pods.
     deployments = {name: render(values_file(name)) for name in VALUES}
     env = lambda objects: {
@@ -64,7 +53,7 @@ def check_settings_reached():
         "database.data_dir": "GUANXI_DATABASE__DATA_DIR",
     }
     production = configs(deployments["production"])["guanxi-loyalty"]["auth"]
-    for path in elsewhere:
+    for path in settings.ELSEWHERE:
         key = path.split(".")[1]
         there = have.get(path, "-") in env(deployments["staging"]) or key in production or path == "auth.key"
         expect(there, f"{path}: neither a setting of the chart nor set by it", "settings")
@@ -75,7 +64,7 @@ def check_settings_reached():
     for case, values in [("samples", base), *((name, values_file(name)) for name in VALUES)]:
         for name, file in configs(render(values)).items():
             ask_binary(binary, f"{case}: {name}", file, kinds(render(values), "ConfigMap"), name)
-    print(f"  {count} settings, each given for all and for one service; the files taken by {binary}")
+    print(f"  {len(samples)} settings, each given for all and for one service; the files taken by {binary}")
 
 
 def ask_binary(binary, case, file, maps, name):

@@ -133,33 +133,40 @@ def literal(rust):
     return int(rust) if rust.isdigit() else None
 
 
+def reached():
+    """The settings that values reach under `settings`."""
+    return [setting for setting in all_settings() if setting.path not in ELSEWHERE]
+
+
+def nested(flat):
+    """{"server.calls": 1} as {"server": {"calls": 1}}, however deep."""
+    root = {}
+    for path, value in flat.items():
+        *sections, key = path.split(".")
+        table = root
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[key] = value
+    return root
+
+
 def schema():
     """What `settings` and `services.NAME.settings` may hold, as JSON Schema."""
     sections = {}
-    for setting in all_settings():
-        if setting.path in ELSEWHERE:
-            continue
-        section, key = setting.path.split(".")
-        sections.setdefault(section, {})[key] = rule(setting)
-    peers = {name: {"type": "string", "pattern": "^http://"} for name in services()}
-    sections["peers"] = peers
-    described = {
-        name: {
-            "description": "Where services are that this release does not run."
-            if name == "peers"
-            else f"The section [{name}].",
-            "type": "object",
-            "additionalProperties": False,
-            "properties": keys,
-        }
-        for name, keys in sections.items()
-    }
-    return {
-        "description": "Settings of the product, in the shape of its TOML file. Made by k8s/check.py --write.",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": described,
-    }
+    for setting in reached():
+        *above, key = setting.path.split(".")
+        table = sections
+        for section in above:
+            table = table.setdefault(section, section_rule(f"The section [{section}]."))["properties"]
+        table[key] = rule(setting)
+    sections["peers"] = section_rule("Where services are that this release does not run.")
+    sections["peers"]["properties"] = {name: {"type": "string", "pattern": "^http://"} for name in services()}
+    described = "Settings of the product, in the shape of its TOML file. Made by k8s/check.py --write."
+    return {**section_rule(described), "properties": sections}
+
+
+def section_rule(description):
+    return {"description": description, "type": "object", "additionalProperties": False, "properties": {}}
 
 
 def rule(setting):
@@ -177,14 +184,8 @@ def rule(setting):
 
 
 def samples():
-    """For each setting that values reach, one that is allowed and is not the default: {section: {key: value}}."""
-    found = {}
-    for setting in all_settings():
-        if setting.path in ELSEWHERE:
-            continue
-        section, key = setting.path.split(".")
-        found.setdefault(section, {})[key] = sample(setting)
-    return found
+    """For each setting that values reach, by its path, a value that is allowed and is not the default."""
+    return {setting.path: sample(setting) for setting in reached()}
 
 
 def sample(setting):

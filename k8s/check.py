@@ -135,7 +135,7 @@ def environment(name, *packages):
     home = ROOT / ".tools" / name
     wanted = "\n".join(packages)
     if not (home / "made").exists() or (home / "made").read_text() != wanted:
-        print(f"  installing {wanted} (PyPI)", flush=True)
+        print(f"  installing {', '.join(packages)} (PyPI)", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
         subprocess.run(
             [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],

@@ -64,7 +64,8 @@ def say(text):
 def podman(*asked, check=True, **more):
     ended = subprocess.run(["podman", *map(str, asked)], capture_output=True, text=True, **more)
     if check and ended.returncode:
-        raise Failed(f"podman {' '.join(map(str, asked))}: {ended.stderr.strip() or ended.stdout.strip()}")
+        shown = " ".join("GUANXI_TOKEN=…" if str(word).startswith("GUANXI_TOKEN=") else str(word) for word in asked)
+        raise Failed(f"podman {shown}: {ended.stderr.strip() or ended.stdout.strip()}")
     return ended
 
 

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help tools run test lint lint-proto bench verify image images compose-test clean-data
+.PHONY: help tools run test lint lint-proto bench verify image images compose-test chart chart-run clean-data
 
 # What `make tools` installed comes before what the machine has: the versions that are known to work.
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
@@ -33,6 +33,13 @@ lint-proto: tools  ## The contracts alone: style, and nothing that breaks a clie
 bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on PostgreSQL with fsync
 	cargo build --release --locked --package guanxi-suite --package guanxi-e2e --bin guanxi --bench load
 	cargo bench --locked --package guanxi-suite --package guanxi-e2e --bench load
+
+chart: tools  ## The Helm chart: rendered, validated, and held against the product; needs no cluster
+	.tools/venv/bin/python k8s/check.py
+
+chart-run: tools  ## Run the chart's own pods with podman: all in one, then four with PostgreSQL and Redis (as root)
+	tools/podman.sh
+	.tools/venv/bin/python k8s/run.py
 
 verify:  ## Check every invariant of the running services
 	@cargo build --release --locked --package guanxi-suite

@@ -1,0 +1,152 @@
+{{/*
+What pods of services, of migrations and of tests have in common.
+*/}}
+
+{{/* Whom a pod runs as: "restricted", as the pod security standards say. */}}
+{{- define "guanxi.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "guanxi.containerSecurity" -}}
+allowPrivilegeEscalation: false
+privileged: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "guanxi.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+What the image's own environment sets, and what the environment must therefore say, for it goes before the file:
+(dict "root" $ "unit" UNIT).
+*/}}
+{{- define "guanxi.imageEnv" -}}
+- name: GUANXI_SERVER__LISTEN
+  value: {{ printf "%s:%v" .root.Values.listenAddress .root.Values.ports.grpc | quote }}
+- name: GUANXI_SERVER__ADMIN
+  value: {{ printf "%s:%v" .root.Values.listenAddress .root.Values.ports.admin | quote }}
+- name: GUANXI_DATABASE__DATA_DIR
+  value: /data
+- name: GUANXI_TELEMETRY__LOG
+  value: {{ (.unit.settings.telemetry).log | default "json" }}
+{{- end -}}
+
+{{/* The variable with the database's URL: (dict "root" $ "unit" UNIT "migrates" BOOL). Nothing where it is embedded. */}}
+{{- define "guanxi.databaseEnv" -}}
+{{- $values := .root.Values -}}
+{{- if not $values.embedded.enabled -}}
+{{- $secret := .unit.database.existingSecret -}}
+{{- $key := .unit.database.urlKey -}}
+{{- if and .migrates $values.migrations.existingSecret -}}
+{{- $secret = $values.migrations.existingSecret -}}
+{{- $key = $values.migrations.urlKey -}}
+{{- else if $values.database.cloudnativepg.enabled -}}
+{{- $secret = printf "%s-db-app" .unit.fullname -}}
+{{- $key = "uri" -}}
+{{- end -}}
+- name: GUANXI_DATABASE__URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "guanxi.named" (list $secret .unit) }}
+      key: {{ include "guanxi.named" (list $key .unit) }}
+{{- if .unit.database.ca.existingSecret }}
+- name: PGSSLROOTCERT
+  value: /etc/guanxi/database-ca/ca.crt
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* The variable with Redis's URL. */}}
+{{- define "guanxi.redisEnv" -}}
+{{- if not .Values.embedded.enabled -}}
+{{- if .Values.redis.operator.enabled -}}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.redis.existingSecret }}
+      key: {{ .Values.redis.operator.passwordKey }}
+- name: GUANXI_REDIS__URL
+  value: redis://:$(REDIS_PASSWORD)@{{ include "guanxi.fullname" . }}-redis:6379
+{{- else -}}
+- name: GUANXI_REDIS__URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.redis.existingSecret }}
+      key: {{ .Values.redis.urlKey }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where settings, keys and certificates are mounted: (dict "root" $ "unit" UNIT). */}}
+{{- define "guanxi.mounts" -}}
+- name: config
+  mountPath: /etc/guanxi/config
+  readOnly: true
+- name: auth
+  mountPath: /etc/guanxi/auth
+  readOnly: true
+{{- if and .unit.database.ca.existingSecret (not .root.Values.embedded.enabled) }}
+- name: database-ca
+  mountPath: /etc/guanxi/database-ca
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/* Their volumes: (dict "root" $ "unit" UNIT "config" NAME-OF-CONFIGMAP). */}}
+{{- define "guanxi.volumes" -}}
+{{- $auth := .root.Values.auth -}}
+- name: config
+  configMap:
+    name: {{ .config }}
+- name: auth
+  secret:
+    secretName: {{ include "guanxi.named" (list $auth.existingSecret .unit) }}
+    defaultMode: 0440
+    items:
+      - key: {{ include "guanxi.named" (list $auth.key .unit) }}
+        path: key
+{{- if eq $auth.mode "eddsa" }}
+      - key: {{ include "guanxi.named" (list $auth.signingKey .unit) }}
+        path: signing-key
+{{- end }}
+{{- if and .unit.database.ca.existingSecret (not .root.Values.embedded.enabled) }}
+- name: database-ca
+  secret:
+    secretName: {{ include "guanxi.named" (list .unit.database.ca.existingSecret .unit) }}
+    items:
+      - key: {{ .unit.database.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- end -}}
+
+{{/* Where pods go: UNIT. */}}
+{{- define "guanxi.scheduling" -}}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}

@@ -258,8 +258,8 @@ class Run:
         say("  PostgreSQL (a role and a database for each service) and Redis (with a password) answer")
 
     def by_address(self, *servers):
-        """URLs with addresses. With names, pools that opened many connections at once hung for ten seconds in about half
-        of the runs, with addresses in none of six. The services find each other by name all the same.
+        """URLs with addresses. With names, pools that opened many connections at once hung for ten seconds in half
+        of the runs; with addresses in none of six. The services find each other by name all the same.
         """
         for secret in self.secrets.values():
             for name in servers:

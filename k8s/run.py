@@ -257,6 +257,16 @@ class Run:
         )
         say("  PostgreSQL (a role and a database for each service) and Redis (with a password) answer")
 
+    def by_address(self, *servers):
+        """URLs with addresses. With names, pools that opened many connections at once hung for ten seconds in half
+        of the runs; with addresses in none of six. The services find each other by name all the same.
+        """
+        for secret in self.secrets.values():
+            for name in servers:
+                secret.update(
+                    {key: text.replace(f"@{name}:", f"@{self.address(name)}:") for key, text in secret.items()}
+                )
+
     # What Helm and the kubelet do.
 
     def to_end(self, thing):
@@ -349,6 +359,7 @@ class Run:
         deployments = kinds(self.objects, "Deployment")
         if kinds(self.objects, "Job"):
             self.servers()
+            self.by_address("postgres", "redis")
             self.migrate()
         for deployment in deployments:
             self.start(deployment)

@@ -28,8 +28,7 @@ pub fn any_text(backend: DbBackend, column: &str, at: usize, texts: &[String]) -
     if backend == DbBackend::Postgres {
         (format!("{column} = ANY(${at}::text[])"), texts.to_vec().into())
     } else {
-        let json = serde_json::to_string(texts).expect("strings encode");
-        (format!("{column} IN (SELECT value FROM json_each(?{at}))"), json.into())
+        any_listed(column, at, texts)
     }
 }
 
@@ -54,9 +53,14 @@ pub fn any_int(backend: DbBackend, column: &str, at: usize, numbers: &[i64]) -> 
     if backend == DbBackend::Postgres {
         (format!("{column} = ANY(${at}::int8[])"), numbers.to_vec().into())
     } else {
-        let json = serde_json::to_string(numbers).expect("numbers encode");
-        (format!("{column} IN (SELECT value FROM json_each(?{at}))"), json.into())
+        any_listed(column, at, numbers)
     }
+}
+
+/// `column IN (values)` on SQLite, for values that JSON has.
+fn any_listed(column: &str, at: usize, values: &(impl serde::Serialize + ?Sized)) -> (String, Value) {
+    let json = serde_json::to_string(values).expect("plain values encode");
+    (format!("{column} IN (SELECT value FROM json_each(?{at}))"), json.into())
 }
 
 fn hex_list(ids: &[Uuid]) -> String {

@@ -151,7 +151,11 @@ impl Suite {
 
     /// The lines of the file of rejects after its header.
     pub fn rejects(&self) -> Vec<String> {
-        let rejects = std::fs::read_to_string(self.dir().join("rejects.csv")).unwrap_or_default();
+        let file = self.dir().join("rejects.csv");
+        if !file.exists() {
+            return Vec::new();
+        }
+        let rejects = std::fs::read_to_string(file).expect("the file of rejects can be read");
         rejects.lines().skip(1).map(str::to_owned).collect()
     }
 

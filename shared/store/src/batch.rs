@@ -14,6 +14,7 @@ use opentelemetry::metrics::Histogram;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
+use crate::change::write_all;
 use crate::error::Fault;
 use crate::idempotency::{self, Earlier};
 use crate::write::Written;
@@ -287,6 +288,7 @@ async fn decide_open<D: Decide>(
         // are in the transaction before the next.
         let mut answers = Vec::with_capacity(open.len());
         for run in open.chunk_by(|a, b| a + 1 == *b) {
+            write_all(tx, tx.take_last()).await?;
             answers.extend(decide.decide(tx, &batch.calls[run[0]..=run[run.len() - 1]]).await?);
         }
         answers

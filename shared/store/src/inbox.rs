@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use guanxi_kernel::{Call, Timestamp, Uuid};
 use sea_orm::{ConnectionTrait, Statement};
 
+use crate::change::write_all;
 use crate::outbox::Position;
 use crate::rows::{Cell, Column, Rows, Table};
 use crate::write::sole;
@@ -292,6 +293,7 @@ pub(crate) async fn unpark_known(db: &Database, tx: &Tx) -> Result<()> {
         if keys.is_empty() || db.inner.unpark.get().is_none() {
             return Ok(());
         }
+        write_all(tx, tx.take_last()).await?;
         dialect::lock_keys(tx.conn(), &keys).await?;
         let (condition, values) = dialect::any_text(tx.backend(), "waits_for", 1, &keys);
         let sql = format!(

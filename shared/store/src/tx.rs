@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use guanxi_kernel::{Call, Timestamp};
 use sea_orm::{DatabaseTransaction, DbBackend};
 
+use crate::change::Change;
 use crate::outbox::NewEvent;
 
 /// An open transaction. It commits only through the door that opened it.
@@ -21,6 +22,7 @@ pub struct Tx {
 pub(crate) struct Told {
     pub(crate) events: Vec<(NewEvent, Option<std::sync::Arc<str>>)>,
     pub(crate) known: BTreeSet<String>,
+    pub(crate) last: Vec<Change>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -69,6 +71,16 @@ impl Tx {
     /// this transaction commits.
     pub fn known(&self, key: impl Into<String>) {
         self.told().known.insert(key.into());
+    }
+
+    /// Leaves changes to be written with the commit's own rows, by one statement less. Nothing that reads in this
+    /// transaction afterwards sees them; they are of different tables, or of different rows.
+    pub fn write_last(&self, changes: impl IntoIterator<Item = Change>) {
+        self.told().last.extend(changes);
+    }
+
+    pub(crate) fn take_last(&self) -> Vec<Change> {
+        std::mem::take(&mut self.told().last)
     }
 
     pub(crate) fn take_known(&self) -> Vec<String> {

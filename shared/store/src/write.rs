@@ -87,7 +87,7 @@ impl Database {
         inbox::unpark_known(self, &tx).await?;
         let told = outbox::told(self, &tx)?;
         let tells = told.is_some();
-        write_all(&tx, own.into_iter().chain(told)).await?;
+        write_all(&tx, tx.take_last().into_iter().chain(own).chain(told)).await?;
         tx.into_conn().commit().await?;
         if tells {
             self.inner.committed.notify_waiters();

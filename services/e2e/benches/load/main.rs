@@ -29,11 +29,27 @@ fn main() {
         return runtime.block_on(echo::serve(arguments[at + 1].parse().unwrap()));
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
-    let only = arguments.iter().position(|argument| argument == "--only").map(|at| arguments[at + 1].clone());
-    runtime.block_on(bench(if quick { Duration::from_secs(2) } else { Duration::from_secs(8) }, only));
+    let value = |name: &str| arguments.iter().position(|argument| argument == name).map(|at| arguments[at + 1].clone());
+    let callers = value("--callers").map(|callers| vec![callers.parse().unwrap()]);
+    let plan = Plan {
+        length: Duration::from_secs(
+            value("--seconds").map_or(if quick { 2 } else { 8 }, |seconds| seconds.parse().unwrap()),
+        ),
+        shares: if callers.is_some() { &[] } else { &SHARES },
+        callers: callers.unwrap_or(CALLERS.to_vec()),
+    };
+    runtime.block_on(bench(&plan, value("--only")));
 }
 
-async fn bench(length: Duration, only: Option<String>) {
+/// What is run of each call.
+struct Plan {
+    length: Duration,
+    callers: Vec<usize>,
+    shares: &'static [u32],
+}
+
+async fn bench(plan: &Plan, only: Option<String>) {
+    let length = plan.length;
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let postgres = guanxi_testkit::OwnPostgres::start().unwrap();
     let redis = guanxi_testkit::OwnRedis::start().unwrap();
@@ -43,7 +59,7 @@ async fn bench(length: Duration, only: Option<String>) {
 
     let mut rows = Vec::new();
     let echo = echo::Server::start().await;
-    measure("echo", length, &echo.processes(), || echo.calls(), &mut rows).await;
+    measure("echo", plan, &echo.processes(), || echo.calls(), &mut rows).await;
     drop(echo);
 
     let mut guanxi = server::Guanxi::start(postgres, redis).await;
@@ -52,14 +68,14 @@ async fn bench(length: Duration, only: Option<String>) {
     let world = calls::World::make(&guanxi).await;
     let processes = guanxi.processes();
     for call in calls::ALL.into_iter().filter(|call| wanted(call.name())) {
-        measure(call.name(), length, &processes, || world.calls(&guanxi, call), &mut rows).await;
+        measure(call.name(), plan, &processes, || world.calls(&guanxi, call), &mut rows).await;
     }
     println!("memory after the load {} MiB", cpu::memory_mib(guanxi.server().pid()));
 
     // One transaction for each call, as many at once as PostgreSQL has connections for.
     guanxi.start_again(&[("loyalty.points_batch", "1"), ("loyalty.points_lanes", "16")]).await;
     let processes = guanxi.processes();
-    for callers in [64, 256] {
+    for callers in [64, 256].into_iter().filter(|callers| plan.callers.contains(callers)) {
         let calls = world.calls(&guanxi, calls::Which::EarnPoints).await;
         let row = drive::closed(callers, length, &processes, calls).await;
         rows.push(Row::closed("EarnPoints, one by one", callers, row));
@@ -70,23 +86,23 @@ async fn bench(length: Duration, only: Option<String>) {
 }
 
 /// One call: the closed loop at each number of callers, then the open loop at shares of its peak.
-async fn measure<F, C>(name: &str, length: Duration, processes: &[u32], calls: F, rows: &mut Vec<Row>)
+async fn measure<F, C>(name: &str, plan: &Plan, processes: &[u32], calls: F, rows: &mut Vec<Row>)
 where
     F: Fn() -> C,
     C: Future<Output = drive::Calls>,
 {
     // Not counted: connections, caches, prepared statements.
-    drive::closed(64, length / 4, processes, calls().await).await;
+    drive::closed(64, plan.length / 4, processes, calls().await).await;
     let mut peak: f64 = 0.0;
-    for callers in CALLERS {
-        let run = drive::closed(callers, length, processes, calls().await).await;
+    for &callers in &plan.callers {
+        let run = drive::closed(callers, plan.length, processes, calls().await).await;
         peak = peak.max(run.per_second());
         rows.push(Row::closed(name, callers, run));
         println!("{}", rows.last().unwrap());
     }
-    for share in SHARES {
+    for &share in plan.shares {
         let rate = peak * f64::from(share) / 100.0;
-        let run = drive::open(rate, length, processes, calls().await).await;
+        let run = drive::open(rate, plan.length, processes, calls().await).await;
         rows.push(Row::open(name, share, run));
         println!("{}", rows.last().unwrap());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use guanxi_kernel::Uuid;
 use guanxi_kernel::name::MemberId;
 use guanxi_store::change::write_all;
-use guanxi_store::{Result, Tx};
+use guanxi_store::{Change, Result, Tx};
 use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
@@ -183,6 +183,19 @@ fn pairs(wanted: &BTreeSet<(MemberId, OrderId)>) -> Vec<(Uuid, Uuid)> {
 /// # Errors
 /// The database's.
 pub async fn save(tx: &Tx, book: &mut Book, new: &BTreeSet<MemberId>, why: &BTreeMap<MemberId, Why>) -> Result<()> {
+    write_all(tx, changes(tx, book, new, why)?).await
+}
+
+/// What changed of the accounts, to be written; tells of it.
+///
+/// # Errors
+/// Where something does not encode.
+pub fn changes(
+    tx: &Tx,
+    book: &mut Book,
+    new: &BTreeSet<MemberId>,
+    why: &BTreeMap<MemberId, Why>,
+) -> Result<[Change; 9]> {
     let taken: Vec<(MemberId, Changes)> =
         book.accounts.iter_mut().map(|(member, account)| (*member, account.take_changes())).collect();
     let accounts = &book.accounts;
@@ -203,14 +216,13 @@ pub async fn save(tx: &Tx, book: &mut Book, new: &BTreeSet<MemberId>, why: &BTre
         member_orders::kept(&set.orders)?,
         member_orders::new_returns(&set.returns),
     ];
-    write_all(tx, changes).await?;
     for (member, changes) in &taken {
         let why = why.get(member).cloned().unwrap_or_default();
         for fact in facts(&changes.entries) {
             tx.emit_for(outgoing::told(&accounts[member], &fact, why.historical), why.traceparent.clone());
         }
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// What is written, by table.

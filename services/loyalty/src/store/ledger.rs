@@ -55,7 +55,7 @@ impl Decide for Ledger {
             why.entry(*member).or_insert_with(|| Why { historical: false, traceparent: call.traceparent.clone() });
             answers.push(decided);
         }
-        book::save(tx, &mut book, &BTreeSet::new(), &why).await?;
+        tx.write_last(book::changes(tx, &mut book, &BTreeSet::new(), &why)?);
         Ok(answers)
     }
 }

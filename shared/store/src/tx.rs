@@ -17,10 +17,14 @@ pub struct Tx {
     told: Mutex<Told>,
 }
 
+/// Something small to do after the commit.
+pub(crate) type After = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) events: Vec<(NewEvent, Option<std::sync::Arc<str>>)>,
     pub(crate) known: BTreeSet<String>,
+    pub(crate) after: Vec<After>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -69,6 +73,15 @@ impl Tx {
     /// this transaction commits.
     pub fn known(&self, key: impl Into<String>) {
         self.told().known.insert(key.into());
+    }
+
+    /// Does this once the transaction is committed, and not if it is not: for counting what was done.
+    pub fn after_commit(&self, done: impl FnOnce() + Send + 'static) {
+        self.told().after.push(Box::new(done));
+    }
+
+    pub(crate) fn take_after(&self) -> Vec<After> {
+        std::mem::take(&mut self.told().after)
     }
 
     pub(crate) fn take_known(&self) -> Vec<String> {

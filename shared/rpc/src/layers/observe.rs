@@ -60,8 +60,9 @@ impl Layer for Observe {
             { attribute::RPC_CODE } = tracing::field::Empty,
         );
         trace::continue_from(&span, incoming.request.headers());
-        incoming.call.traceparent = trace::traceparent(&span).or_else(|| trace::sent(incoming.request.headers()));
-        let mut observation = Observation::begin(Arc::clone(&self.0), method, span.clone());
+        let own = trace::traceparent(&span);
+        incoming.call.traceparent = own.clone().or_else(|| trace::sent(incoming.request.headers()));
+        let mut observation = Observation::begin(Arc::clone(&self.0), method, span.clone(), own);
         let response = next.run(incoming).instrument(span).await;
         match body::code_in(response.headers()) {
             Some(code) => {
@@ -79,13 +80,15 @@ struct Observation {
     method: &'static str,
     began: Instant,
     span: Span,
+    /// The span in its trace, where somebody collects it.
+    traceparent: Option<Arc<str>>,
     code: Code,
 }
 
 impl Observation {
-    fn begin(instruments: Arc<Instruments>, method: &'static str, span: Span) -> Self {
+    fn begin(instruments: Arc<Instruments>, method: &'static str, span: Span, traceparent: Option<Arc<str>>) -> Self {
         instruments.active.add(1, &[KeyValue::new(attribute::RPC_METHOD, method)]);
-        Self { instruments, method, began: Instant::now(), span, code: Code::Cancelled }
+        Self { instruments, method, began: Instant::now(), span, traceparent, code: Code::Cancelled }
     }
 }
 
@@ -105,7 +108,9 @@ impl Drop for Observation {
         let took = self.began.elapsed().as_secs_f64();
         let service = KeyValue::new(attribute::SERVICE, service(self.method));
         self.instruments.duration.record(took, &[method, service, KeyValue::new(attribute::RPC_CODE, code)]);
-        exemplars::keep(&self.span, self.method, code, took);
+        if let Some(traceparent) = &self.traceparent {
+            exemplars::keep(traceparent, self.method, code, took);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::collector::Receiver;
 use crate::http::{encoded, prometheus};
+use crate::things;
 
 /// How long series may take to be there: what is looked at is looked at every quarter of a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -101,6 +102,7 @@ async fn every_query_returns_series() {
     let prometheus = Prometheus::start(&targets);
     // Twice: what a counter began with is no growth.
     load(&suite, 1);
+    things::earning_member(&suite.client()).await;
     load(&suite, 2);
 
     let mut queries = dashboards();
@@ -179,7 +181,7 @@ fn check_alerts(prometheus: &Prometheus) {
 
 /// Latency leads to traces.
 fn check_exemplars(prometheus: &Prometheus) {
-    let now = prometheus.values("time()")[0];
+    let now = prometheus.values("vector(time())")[0];
     let path = format!(
         "/api/v1/query_exemplars?query=rpc_server_call_duration_seconds_bucket&start={}&end={}",
         now - 600.0,

@@ -87,7 +87,7 @@ async fn every_signal_of_every_service_arrives_in_whole_traces_and_says_nothing_
     things::earning_member(&client).await;
     let customers = client.customer().customers().list_customers(ListCustomersRequest::default()).await.unwrap();
     for customer in customers.into_inner().customers.into_iter().take(5) {
-        let request = GetCustomer360Request { name: customer.name, ..GetCustomer360Request::default() };
+        let request = GetCustomer360Request { name: customer.name };
         client.customer().customers().get_customer360(request).await.unwrap();
     }
 

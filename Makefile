@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help tools run test lint lint-proto bench verify image images compose-test chart chart-run clean-data
+.PHONY: help tools run test lint lint-proto bench verify image images compose-test chart chart-run telemetry clean-data
 
 # What `make tools` installed comes before what the machine has: the versions that are known to work.
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
@@ -40,6 +40,13 @@ chart: tools  ## The Helm chart: rendered, validated, and held against the produ
 chart-run: tools  ## Run the chart's own pods with podman: all in one, then four with PostgreSQL and Redis (as root)
 	tools/podman.sh
 	.tools/venv/bin/python k8s/run.py
+
+telemetry: tools  ## Alerts tested, and every query of dashboards and alerts run on a loaded suite by Prometheus (as root)
+	tools/prometheus.sh
+	promtool check rules k8s/charts/guanxi/rules/*.yaml
+	promtool test rules deploy/observability/rules_test.yaml
+	.tools/venv/bin/python k8s/dashboards.py
+	cargo nextest run --workspace --locked --run-ignored only --no-capture -E 'package(guanxi-e2e) & test(/^queries::/)'
 
 verify:  ## Check every invariant of the running services
 	@cargo build --release --locked --package guanxi-suite

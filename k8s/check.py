@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import dashboards
 import helm_python
 import settings
 import yaml
@@ -117,6 +118,13 @@ def check_lint():
         expect(not report.get("errors"), f"helm lint ({name}): {report.get('errors')}", "lints")
 
 
+def check_dashboards():
+    section("dashboards")
+    for what in dashboards.faults():
+        fault(what)
+    print(f"  {', '.join(sorted(dashboards.written()))}")
+
+
 def check_refusals():
     section("refusals")
     for name, (values, sentence) in REFUSED.items():
@@ -206,6 +214,7 @@ def main():
         check_objects(case, objects)
     check_settings_reached()
     check_calls()
+    check_dashboards()
     check_refusals()
     if not asked.without_checkov:
         check_checkov(rendered)

@@ -37,5 +37,6 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .consume("customer", events::CancelOrders)
         .consume("logistics", events::DeliverShipments)
         .verify(store::invariants::all())
+        .measure(store::figures::open_cases)
         .summary(store::figures::summary))
 }

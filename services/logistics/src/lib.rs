@@ -35,5 +35,6 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .consume("customer", events::order_recorded::OpenShipments)
         .every(Duration::from_secs(3_600), jobs::forget_changes::ForgetChanges { retention: settings.watch_retention })
         .verify(store::invariants::all())
+        .measure(store::under_way::measured)
         .summary(store::summary::figures))
 }

@@ -12,6 +12,7 @@ pub mod money;
 pub mod name;
 pub mod page;
 pub mod refusal;
+pub mod signals;
 pub mod write;
 
 pub use caller::{Access, Call, Caller};

@@ -55,6 +55,12 @@ pub trait Bus: Send + Sync + fmt::Debug + 'static {
         wait: Duration,
     ) -> Result<Vec<Entry>, BusError>;
 
+    /// A sign of life.
+    async fn ping(&self) -> Result<(), BusError>;
+
+    /// What carries it, as metrics call it: `redis`, or `memory`.
+    fn system(&self) -> &'static str;
+
     /// Another handle that may wait without holding up the others.
     async fn reader(&self) -> Result<Box<dyn Bus>, BusError>;
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use guanxi_store::inbox::{Consumed, Incoming, IncomingEvent, Outcome};
@@ -14,9 +14,11 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::bus::{Bus, Entry, Stream};
 use crate::handler::Consumers;
+use crate::measured::{self, Consuming};
 
 /// Events of one transaction at the most.
 const BATCH: usize = 256;
@@ -63,6 +65,7 @@ pub struct Consumer {
     replays: Arc<dyn Replays>,
     /// On the partitions that this replica follows.
     leases: Leases,
+    consuming: Consuming,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -76,7 +79,8 @@ impl Consumer {
     pub fn new(db: Database, bus: Arc<dyn Bus>, handlers: Consumers, replays: Arc<dyn Replays>) -> Self {
         db.set_unpark(Arc::new(handlers.clone()));
         let leases = Leases::new(&db, LEASE);
-        Self { db, bus, handlers, replays, leases }
+        let consuming = Consuming::new(db.service());
+        Self { db, bus, handlers, replays, leases, consuming }
     }
 
     /// Runs until `stop`; what is being handled then is finished first.
@@ -118,17 +122,20 @@ impl Consumer {
     }
 
     async fn confirm(&self, producer: &str) -> Vec<(u32, Position)> {
-        let positions = match self.db.inbox_positions().await {
+        let positions: Vec<(u32, Position)> = match self.db.inbox_positions().await {
             Ok(all) => all.into_iter().filter(|(of, ..)| of == producer).map(|(_, p, at)| (p, at)).collect(),
             Err(error) => {
                 tracing::warn!(producer, %error, "positions could not be read");
                 return Vec::new();
             }
         };
-        self.replays.confirm(producer, self.db.service(), positions).await.unwrap_or_else(|error| {
-            tracing::debug!(producer, %error, "the producer could not be asked how far it is");
-            Vec::new()
-        })
+        let heads =
+            self.replays.confirm(producer, self.db.service(), positions.clone()).await.unwrap_or_else(|error| {
+                tracing::debug!(producer, %error, "the producer could not be asked how far it is");
+                Vec::new()
+            });
+        self.consuming.lags(producer, &positions, &heads);
+        heads
     }
 }
 
@@ -281,6 +288,8 @@ impl Follower {
         let batch =
             Incoming { producer: &self.stream.producer, partition: self.stream.partition, from, to, events: &incoming };
         let (handlers, dead) = (&self.consumer.handlers, &dead);
+        let span = measured::span(self.consumer.db.service(), &self.stream, events);
+        let began = Instant::now();
         let consumed = self
             .consumer
             .db
@@ -291,8 +300,10 @@ impl Follower {
                 let fresh: Vec<_> = fresh.iter().map(|&at| &events[at].event).collect();
                 handlers.dispatch(&tx, &fresh).await
             })
-            .await?;
-        Ok(match consumed {
+            .instrument(span)
+            .await;
+        self.consumer.consuming.handled(&self.stream.producer, events.len(), began, consumed.is_ok());
+        Ok(match consumed? {
             Consumed::Committed => to,
             Consumed::Moved(position) => position,
         })

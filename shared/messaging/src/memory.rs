@@ -82,6 +82,14 @@ impl Bus for MemoryBus {
         }
     }
 
+    async fn ping(&self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     async fn reader(&self) -> Result<Box<dyn Bus>, BusError> {
         Ok(Box::new(self.clone()))
     }

@@ -15,6 +15,9 @@ use crate::bus::{Bus, BusError, Entry, Stream};
 /// About how many parcels a stream keeps; a slower consumer replays from the outbox.
 const KEPT: usize = 20_000;
 
+/// How long Redis may take to answer what does not wait for anything.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Redis Streams. A clone shares its connection; a blocking reader takes one of its own with [`Bus::reader`].
 #[derive(Clone)]
 pub struct RedisBus {
@@ -90,8 +93,8 @@ impl Bus for RedisBus {
                 .arg(&entry.body[..])
                 .ignore();
         }
-        let sent = tokio::time::timeout(Duration::from_secs(5), pipe.query_async::<()>(&mut connection)).await;
-        match sent.map_err(|_| BusError("Redis did not answer within 5 s".into()))? {
+        let sent = tokio::time::timeout(PATIENCE, pipe.query_async::<()>(&mut connection)).await;
+        match sent.map_err(|_| BusError(format!("Redis did not answer within {PATIENCE:?}")))? {
             Ok(()) => Ok(()),
             // An id at or below the newest: it was published, or a newer one overtook it and the gap is replayed.
             Err(error) if error.to_string().contains("equal or smaller") => Ok(()),
@@ -118,6 +121,17 @@ impl Bus for RedisBus {
         let ids = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids);
         ids.map(|id| entry(&id).ok_or_else(|| BusError(format!("{stream} holds {}, which is not ours", id.id))))
             .collect()
+    }
+
+    async fn ping(&self) -> Result<(), BusError> {
+        let mut connection = self.connection.clone();
+        let ping = redis::cmd("PING");
+        let answer = tokio::time::timeout(PATIENCE, ping.query_async::<()>(&mut connection)).await;
+        answer.map_err(|_| BusError(format!("Redis did not answer within {PATIENCE:?}")))?.map_err(BusError::from)
+    }
+
+    fn system(&self) -> &'static str {
+        "redis"
     }
 
     async fn reader(&self) -> Result<Box<dyn Bus>, BusError> {

@@ -11,6 +11,7 @@ use guanxi_store::{Database, StoreError, sea_orm::DbBackend};
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Entry, Stream};
+use crate::measured::Sending;
 
 /// How many parcels are numbered by one transaction at the most.
 const BATCH: u32 = 512;
@@ -29,13 +30,15 @@ pub struct Relay {
     bus: Arc<dyn Bus>,
     /// On the partitions that it may number.
     leases: Leases,
+    sending: Sending,
 }
 
 impl Relay {
     /// A relay from this database to this bus.
     pub fn new(db: Database, bus: Arc<dyn Bus>) -> Self {
         let leases = Leases::new(&db, LEASE);
-        Self { db, bus, leases }
+        let sending = Sending::new(db.service(), &*bus);
+        Self { db, bus, leases, sending }
     }
 
     /// Runs until `stop`, then passes once more, so that what was committed before is on its way.
@@ -104,7 +107,11 @@ impl Relay {
         }
         for (partition, entries) in entries {
             let stream = Stream { producer: self.db.service().to_owned(), partition };
-            if let Err(error) = self.bus.publish(&stream, &entries).await {
+            let events: i64 = entries.iter().map(|entry| entry.last.number - entry.first + 1).sum();
+            let began = std::time::Instant::now();
+            let published = self.bus.publish(&stream, &entries).await;
+            self.sending.ended(began, events.unsigned_abs(), &published);
+            if let Err(error) = published {
                 // Consumers compare their place with the head's every few seconds and replay.
                 tracing::warn!(%stream, %error, "events were numbered and not published; consumers will replay them");
             }

@@ -7,6 +7,7 @@
 pub mod body;
 pub mod call;
 pub mod convert;
+pub mod exemplars;
 pub mod failure;
 pub mod health;
 mod layers;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use guanxi_kernel::Clock;
+use guanxi_kernel::signals::Measured;
 use guanxi_messaging::{Consumers, Handler};
 use guanxi_rpc::{Peers, Shutdown};
 use guanxi_store::Database;
@@ -21,6 +22,7 @@ use tonic::service::Routes;
 use crate::error::StartError;
 use crate::figures::{Figures, Summary};
 use crate::jobs::{Declared, Job, Jobs};
+use crate::measure::Look;
 use crate::settings::{Section, Settings};
 
 /// How a service's module is made: its name and its `module()`.
@@ -97,6 +99,7 @@ pub struct Module {
     pub(crate) jobs: Vec<Declared>,
     pub(crate) invariants: Vec<Invariant>,
     pub(crate) summary: Option<Arc<dyn Summary>>,
+    pub(crate) gauges: Vec<Arc<dyn Look>>,
     pub(crate) tasks: Vec<(&'static str, Task)>,
 }
 
@@ -110,6 +113,7 @@ impl Module {
             jobs: Vec::new(),
             invariants: Vec::new(),
             summary: None,
+            gauges: Vec::new(),
             tasks: Vec::new(),
         }
     }
@@ -166,6 +170,17 @@ impl Module {
         R: Future<Output = guanxi_store::Result<Figures>> + Send + 'static,
     {
         self.summary = Some(Arc::new(move |database, call| figures(database, call).boxed()));
+        self
+    }
+
+    /// Declares gauges of the service's own, looked at every quarter of a minute: queries that an index answers.
+    #[must_use]
+    pub fn measure<F, R>(mut self, look: F) -> Self
+    where
+        F: Fn(Database) -> R + Send + Sync + 'static,
+        R: Future<Output = guanxi_store::Result<Vec<Measured>>> + Send + 'static,
+    {
+        self.gauges.push(Arc::new(move |database| look(database).boxed()));
         self
     }
 

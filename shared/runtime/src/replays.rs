@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use guanxi_contracts::common::v1::event_service_client::EventServiceClient;
 use guanxi_contracts::common::v1::{ConfirmEventsRequest, EventPosition, ReplayEventsRequest};
+use guanxi_kernel::signals::attribute;
 use guanxi_messaging::event::from_envelope;
 use guanxi_messaging::{ReplayError, Replays};
 use guanxi_rpc::Peers;
 use guanxi_store::outbox::{NumberedEvent, Position};
 use tonic::Status;
+use tracing::Instrument;
 
 /// How long a producer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +47,7 @@ impl Replays for RpcReplays {
             }
             Ok(events)
         };
-        patiently(ask).await
+        patiently(ask).instrument(span("replay", producer)).await
     }
 
     async fn confirm(
@@ -63,7 +65,8 @@ impl Replays for RpcReplays {
             positions: positions.collect::<Result<_, ReplayError>>()?,
         };
         let mut client = EventServiceClient::new(self.0.to(producer));
-        let answer = patiently(async { Ok(client.confirm_events(request).await?.into_inner()) }).await?;
+        let ask = async { Ok(client.confirm_events(request).await?.into_inner()) };
+        let answer = patiently(ask).instrument(span("confirm", producer)).await?;
         let heads = answer.heads.into_iter().map(|head| {
             let partition = u32::try_from(head.partition).map_err(|e| ReplayError(e.to_string()))?;
             Ok((partition, Position { epoch: head.epoch, number: head.number }))
@@ -77,6 +80,17 @@ async fn patiently<T>(ask: impl Future<Output = Result<T, Status>>) -> Result<T,
         Ok(answer) => answer.map_err(|status| ReplayError(format!("{:?}: {}", status.code(), status.message()))),
         Err(_) => Err(ReplayError(format!("no answer within {PATIENCE:?}"))),
     }
+}
+
+/// The span of a question, which the producer's own goes on with.
+fn span(what: &'static str, producer: &str) -> tracing::Span {
+    tracing::info_span!(
+        "ask",
+        otel.name = format!("{what} {producer}"),
+        otel.kind = "client",
+        { attribute::RPC_SYSTEM } = "grpc",
+        { attribute::DESTINATION } = producer,
+    )
 }
 
 fn number(partition: u32) -> Result<i32, ReplayError> {

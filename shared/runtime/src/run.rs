@@ -14,7 +14,8 @@ use crate::telemetry::Telemetry;
 /// # Errors
 /// [`StartError`], before anything was served: what is wrong, where, and what to do.
 pub async fn run(settings: Settings, services: &[Service], ready: impl FnOnce(&str)) -> Result<(), StartError> {
-    let telemetry = Telemetry::start(&settings.telemetry)?;
+    let names: Vec<&str> = services.iter().map(|service| service.name).collect();
+    let telemetry = Telemetry::start(&settings.telemetry, &names)?;
     let mut signals = Signals::new()?;
     let parts = Parts { metrics: telemetry.metrics(), ..Parts::default() };
     let process = tokio::select! {

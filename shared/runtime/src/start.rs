@@ -21,6 +21,7 @@ use crate::build::{Built, build};
 use crate::data_dir::DataDir;
 use crate::error::StartError;
 use crate::jobs::Runner;
+use crate::measure::Measuring;
 use crate::module::Service;
 use crate::process::{Process, Stages};
 use crate::replays::RpcReplays;
@@ -210,6 +211,13 @@ fn set_to_work(built: Built, settings: &Settings, bus: &Arc<dyn Bus>, shutdown: 
         let consumer = Consumer::new(db.clone(), Arc::clone(bus), module.consumers, Arc::new(RpcReplays(peers)));
         stages.consumers.spawn("consumer", |stop| consumer.run(stop));
     }
+    let measuring = Measuring {
+        db: db.clone(),
+        bus: Arc::clone(bus),
+        scheduled: module.jobs.iter().map(|declared| (declared.job.kind(), declared.every)).collect(),
+        gauges: module.gauges,
+    };
+    stages.consumers.spawn("measures", |stop| measuring.run(stop));
     let runner = Runner {
         db,
         declared: module.jobs,

@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use guanxi_kernel::signals::{self, Histogram, KeyValue, attribute};
 use guanxi_kernel::{Call, Kind, Refused, Uuid, Write};
-use opentelemetry::KeyValue;
-use opentelemetry::metrics::Histogram;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
@@ -115,15 +114,11 @@ impl<D: Decide> GroupCommit<D> {
 
 fn overloaded() -> Refused {
     Refused::new(Kind::ResourceExhausted, "OVERLOADED", "too many calls wait: try again later")
-        .retry_after(std::time::Duration::from_millis(250))
+        .retry_after(Duration::from_millis(250))
 }
 
 fn stopping() -> Refused {
-    Refused::unavailable(
-        "SHUTTING_DOWN",
-        "the service is shutting down: try again",
-        std::time::Duration::from_millis(250),
-    )
+    Refused::unavailable("SHUTTING_DOWN", "the service is shutting down: try again", Duration::from_millis(250))
 }
 
 /// Lets whatever can run now run first, as long as that brings more calls: those that have arrived and were not read yet
@@ -157,12 +152,13 @@ async fn lane<D: Decide>(
         if batch.is_empty() {
             continue;
         }
-        metrics.size.record(batch.len() as u64, &metrics.labels);
-        for waiting in &batch {
-            metrics.wait.record(waiting.since.elapsed().as_secs_f64(), &metrics.labels);
-        }
+        metrics.record(batch.len(), batch[0].since.elapsed());
         let (calls, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.call, w.answer)).unzip();
-        let span = tracing::debug_span!("group_commit", service = db.service(), calls = calls.len());
+        let span = tracing::debug_span!(
+            "group_commit",
+            { attribute::SERVICE } = db.service(),
+            { attribute::CALLS } = calls.len()
+        );
         let work = commit_all(&db, &*decide, calls).instrument(span);
         // A panic in a decision must not end the lane: its batch is answered, the next one runs.
         let outcomes = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
@@ -321,24 +317,24 @@ fn with_repeats<C>(
         .collect()
 }
 
+/// Recorded once a batch: calls cost nothing.
 #[derive(Clone)]
 struct Metrics {
-    size: Histogram<u64>,
+    size: Histogram<f64>,
     wait: Histogram<f64>,
     labels: Arc<[KeyValue]>,
 }
 
 impl Metrics {
     fn new(service: &'static str, name: &'static str) -> Self {
-        let meter = opentelemetry::global::meter("guanxi.store");
-        Self {
-            size: meter.u64_histogram("guanxi.group_commit.size").with_description("Calls of one commit.").build(),
-            wait: meter
-                .f64_histogram("guanxi.group_commit.wait")
-                .with_unit("s")
-                .with_description("How long a call waited before its batch was taken up.")
-                .build(),
-            labels: Arc::from([KeyValue::new("guanxi.service", service), KeyValue::new("guanxi.queue", name)]),
-        }
+        let labels = [KeyValue::new(attribute::SERVICE, service), KeyValue::new(attribute::QUEUE, name)];
+        let (size, wait) = (signals::BATCH_SIZE.histogram(), signals::BATCH_WAIT.histogram());
+        Self { size, wait, labels: Arc::from(labels) }
+    }
+
+    /// A batch of so many calls, whose first has waited for so long.
+    fn record(&self, calls: usize, waited: Duration) {
+        self.size.record(signals::count(i64::try_from(calls).unwrap_or(i64::MAX)), &self.labels);
+        self.wait.record(waited.as_secs_f64(), &self.labels);
     }
 }

@@ -10,6 +10,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Db
 use tokio::sync::Notify;
 
 use crate::Result;
+use crate::figures::Instruments;
 use crate::inbox::Unpark;
 
 /// Where a service's data is, and how many connections it may hold.
@@ -46,6 +47,9 @@ pub(crate) struct Inner {
     pub(crate) partitions: u32,
     pub(crate) committed: Notify,
     pub(crate) unpark: OnceLock<Arc<dyn Unpark>>,
+    pub(crate) instruments: Instruments,
+    /// The migrations of this release.
+    pub(crate) known: OnceLock<Vec<String>>,
 }
 
 impl std::fmt::Debug for Database {
@@ -65,7 +69,7 @@ impl Database {
         partitions: u32,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let (writer, reader) = match config {
+        let (mut writer, mut reader) = match config {
             DatabaseConfig::Sqlite { data_dir, readers } => {
                 let url = format!("sqlite://{}?mode=rwc", data_dir.join(format!("{service}.db")).display());
                 let writer = sqlite(&url, 1).await?;
@@ -78,6 +82,8 @@ impl Database {
             }
         };
         let backend = writer.get_database_backend();
+        let instruments = Instruments::new(service, backend);
+        [&mut writer, &mut reader].into_iter().for_each(|pool| instruments.observe(pool));
         let inner = Inner {
             service,
             writer,
@@ -87,6 +93,8 @@ impl Database {
             partitions: partitions.max(1),
             committed: Notify::new(),
             unpark: OnceLock::new(),
+            instruments,
+            known: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -107,6 +107,19 @@ pub struct JobRow {
     pub end_time: Option<Timestamp>,
 }
 
+/// The jobs of one kind, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JobFigures {
+    /// Those that wait for a runner.
+    pub pending: i64,
+    /// Those that a runner is at.
+    pub running: i64,
+    /// When the oldest of both was asked for.
+    pub oldest: Option<Timestamp>,
+    /// When the last one succeeded that is remembered.
+    pub succeeded: Option<Timestamp>,
+}
+
 impl JobRow {
     /// A job that waits for a runner.
     pub fn pending(id: Uuid, kind: &str, organization: Option<&str>, request: Vec<u8>, now: Timestamp) -> Self {
@@ -310,6 +323,32 @@ impl Database {
             Ok(done.rows_affected())
         })
         .await
+    }
+
+    /// What runs and what succeeded, by kind: of what is open, and of what is remembered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn job_figures(&self) -> Result<HashMap<String, JobFigures>> {
+        let statement = |sql: &str| Statement::from_string(self.backend(), sql);
+        let mut figures: HashMap<String, JobFigures> = HashMap::new();
+        let sql = "SELECT kind, state, COUNT(*) AS n, MIN(create_time) AS oldest FROM job \
+                   WHERE state IN ('pending', 'running') GROUP BY kind, state";
+        for row in self.unfiltered().query_all_raw(statement(sql)).await? {
+            let of_kind = figures.entry(row.try_get("", "kind")?).or_default();
+            match JobState::parse(&row.try_get::<String>("", "state")?)? {
+                JobState::Running => of_kind.running = row.try_get("", "n")?,
+                _ => of_kind.pending = row.try_get("", "n")?,
+            }
+            let oldest = time::from_column(row.try_get::<DateTimeUtc>("", "oldest")?);
+            of_kind.oldest = Some(of_kind.oldest.map_or(oldest, |other| other.min(oldest)));
+        }
+        let sql = "SELECT kind, MAX(end_time) AS newest FROM job WHERE state = 'succeeded' GROUP BY kind";
+        for row in self.unfiltered().query_all_raw(statement(sql)).await? {
+            let newest = row.try_get::<Option<DateTimeUtc>>("", "newest")?.map(time::from_column);
+            figures.entry(row.try_get("", "kind")?).or_default().succeeded = newest;
+        }
+        Ok(figures)
     }
 
     async fn read_jobs(&self, sql: String, values: Vec<Value>) -> Result<Vec<JobRow>> {

@@ -10,6 +10,7 @@ pub mod change;
 pub mod connect;
 pub mod dialect;
 pub mod error;
+mod figures;
 pub mod filter;
 mod idempotency;
 pub mod inbox;

@@ -32,6 +32,7 @@ impl Database {
     async fn migrate_alone(&self, service: Migrations, holder: Uuid) -> Result<()> {
         let all: Migrations = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service).collect();
         let known: Vec<String> = all.iter().map(|migration| migration.name().to_owned()).collect();
+        let known = self.inner.known.get_or_init(|| known);
         let writer = &self.inner.writer;
         writer
             .execute_unprepared(

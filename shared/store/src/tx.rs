@@ -18,11 +18,15 @@ pub struct Tx {
     told: Mutex<Told>,
 }
 
+/// Something small to do after the commit.
+pub(crate) type After = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) events: Vec<(NewEvent, Option<std::sync::Arc<str>>)>,
     pub(crate) known: BTreeSet<String>,
     pub(crate) last: Vec<Change>,
+    pub(crate) after: Vec<After>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -81,6 +85,15 @@ impl Tx {
 
     pub(crate) fn take_last(&self) -> Vec<Change> {
         std::mem::take(&mut self.told().last)
+    }
+
+    /// Does this once the transaction is committed, and not if it is not: for counting what was done.
+    pub fn after_commit(&self, done: impl FnOnce() + Send + 'static) {
+        self.told().after.push(Box::new(done));
+    }
+
+    pub(crate) fn take_after(&self) -> Vec<After> {
+        std::mem::take(&mut self.told().after)
     }
 
     pub(crate) fn take_known(&self) -> Vec<String> {

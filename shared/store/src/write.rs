@@ -2,7 +2,7 @@
 //! first what was parked for things that have become known, then the outbox, then the commit.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guanxi_kernel::{Call, Write};
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
@@ -70,6 +70,7 @@ impl Database {
     }
 
     pub(crate) async fn begin(&self, call: Call) -> Result<Tx> {
+        let since = Instant::now();
         #[allow(clippy::disallowed_methods, reason = "this is the one place that begins")]
         let conn: DatabaseTransaction = self
             .inner
@@ -79,6 +80,7 @@ impl Database {
                 ..Default::default()
             })
             .await?;
+        self.inner.instruments.waited(since.elapsed());
         Ok(Tx::new(conn, self.inner.backend, call, self.inner.clock.now()))
     }
 
@@ -88,7 +90,9 @@ impl Database {
         let told = outbox::told(self, &tx)?;
         let tells = told.is_some();
         write_all(&tx, tx.take_last().into_iter().chain(own).chain(told)).await?;
+        let after = tx.take_after();
         tx.into_conn().commit().await?;
+        after.into_iter().for_each(|done| done());
         if tells {
             self.inner.committed.notify_waiters();
         }
@@ -106,6 +110,7 @@ impl Database {
             match run().await {
                 Err(error) if error.fault() == Fault::Retry && attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, "a transaction lost a race and is tried again");
+                    self.inner.instruments.retried();
                     let jitter = u64::from(guanxi_kernel::new_id().as_bytes()[15]);
                     tokio::time::sleep(Duration::from_micros((500 << attempt) + 8 * jitter)).await;
                     attempt += 1;

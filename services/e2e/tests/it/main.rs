@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod collector;
 mod faults;
+mod http;
 mod python;
+mod queries;
 mod raw;
+mod signals;
 mod stop;
 mod strangers;
 mod things;

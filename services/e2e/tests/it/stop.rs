@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guanxi_client::Error;
 use guanxi_client::contracts::logistics::v1::WatchShipmentsRequest;
-use guanxi_testkit::process::{Suite, guanxi, text};
+use guanxi_testkit::process::{Plan, Suite, guanxi, text};
 use tonic::Code;
 
 use crate::things;
@@ -37,6 +37,17 @@ async fn a_signal_ends_it_in_time_though_a_watch_is_open_and_a_peer_is_silent() 
         };
         assert_eq!((ended.code, ended.reason.as_str()), (Code::Unavailable, "SHUTTING_DOWN"), "{ended:?}");
     }
+}
+
+#[test]
+fn a_collector_whose_name_leads_nowhere_does_not_hold_up_the_end() {
+    let mut suite = Plan::embedded().setting("telemetry.otlp", "http://collector.invalid:4317").start();
+    let server = suite.server("customer");
+    server.signal("TERM");
+    let (status, took) = server.wait(LIMIT).unwrap_or_else(|| panic!("SIGTERM did not end it in {LIMIT:?}"));
+    assert!(status.success(), "SIGTERM ended it with {status} after {took:?}");
+    println!("ended after {took:?}");
+    assert!(took < Duration::from_secs(3), "without a call under way it took {took:?}");
 }
 
 #[test]

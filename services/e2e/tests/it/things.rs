@@ -150,6 +150,43 @@ pub async fn shipment(client: &Client, tracking_number: Option<TrackingNumber>) 
     made.shipment.unwrap()
 }
 
+/// Has a new customer earn points by a call, with a case of his and a check of the ledger, which is audited: what an
+/// import does not do. No order of his is recorded, whose event could earn the points first.
+pub async fn earning_member(client: &Client) {
+    let (customers, loyalty, feedback) = (client.customer(), client.loyalty(), client.feedback());
+    let request = CreateCustomerRequest {
+        customer: Some(Customer { display_name: "李小红的名字".into(), ..Customer::default() }),
+        identifiers: vec![phone()],
+        request_id: request_id(),
+    };
+    let customer = customers.customers().create_customer(request).await.unwrap().into_inner().customer.unwrap().name;
+    let (program_id, made) = ("club".into(), Some(program("")));
+    let request = CreateProgramRequest { request_id: request_id(), program_id, program: made };
+    let program = loyalty.programs().create_program(request).await.unwrap().into_inner().program.unwrap().name;
+    let (request_id, enroll_time) = (request_id(), None);
+    let request = EnrollMemberRequest { request_id, program, customer: customer.clone(), enroll_time };
+    let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
+    let request = EarnPointsRequest {
+        request_id: guanxi_client::request_id(),
+        member,
+        order: "orders/pos:2".into(),
+        purchase: Some(purchase()),
+        effective_time: None,
+    };
+    loyalty.points().earn_points(request).await.unwrap();
+    let request = VerifyLedgerRequest { request_id: guanxi_client::request_id() };
+    loyalty.ledger().verify_ledger(request).await.unwrap();
+    let case = Case {
+        kind: CaseKind::Complaint.into(),
+        subject: "My neighbour took it".into(),
+        description: "He lives on the third floor and plays the trombone.".into(),
+        customer,
+        ..Case::default()
+    };
+    let request = CreateCaseRequest { request_id: guanxi_client::request_id(), case: Some(case) };
+    feedback.cases().create_case(request).await.unwrap();
+}
+
 /// Makes one of each.
 pub async fn make(client: &Client) -> Things {
     let (customers, loyalty, feedback) = (client.customer(), client.loyalty(), client.feedback());

@@ -1,12 +1,13 @@
 //! What the logistics service tells the others of its shipments.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use guanxi_contracts::logistics::events::v1::{
     PromiseRevised, ShipmentCreated, ShipmentDelivered, ShipmentStatusChanged,
 };
 use guanxi_contracts::{Event, time};
 use guanxi_kernel::Timestamp;
+use guanxi_kernel::signals::{self, Counter, KeyValue, attribute};
 use guanxi_messaging::event;
 use guanxi_store::{NewEvent, Tx};
 
@@ -15,8 +16,19 @@ use crate::domain::{Fact, Revision, Shipment};
 /// Tells facts of a shipment, with the transaction that made them. `historical`: they are imported history.
 pub fn tell(tx: &Tx, shipment: &Shipment, facts: &[Fact], historical: bool, traceparent: Option<&Arc<str>>) {
     for fact in facts {
+        if let Fact::Delivered { on_time, .. } = fact {
+            count(tx, *on_time);
+        }
         tx.emit_for(encode(tx, shipment, fact, historical), traceparent.cloned());
     }
+}
+
+static DELIVERIES: LazyLock<Counter<u64>> = LazyLock::new(|| signals::DELIVERIES.counter());
+
+/// Counts a delivery, by what became of the promise that was given first.
+fn count(tx: &Tx, on_time: Option<bool>) {
+    let promise = on_time.map_or("none", |kept| if kept { "kept" } else { "broken" });
+    tx.after_commit(move || DELIVERIES.add(1, &[KeyValue::new(attribute::PROMISE, promise)]));
 }
 
 fn encode(tx: &Tx, shipment: &Shipment, fact: &Fact, historical: bool) -> NewEvent {

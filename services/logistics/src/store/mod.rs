@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod shipments;
 pub mod summary;
 pub mod tracks;
+pub mod under_way;
 pub mod watch;
 
 use guanxi_kernel::{PageRequest, Refused, Timestamp, Uuid};

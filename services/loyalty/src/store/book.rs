@@ -2,10 +2,11 @@
 //! them, written in sets: one statement for each table, however many commands there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use guanxi_kernel::Uuid;
 use guanxi_kernel::name::MemberId;
+use guanxi_kernel::signals::{self, Counter, KeyValue, attribute};
 use guanxi_store::change::write_all;
 use guanxi_store::{Change, Result, Tx};
 use sea_orm::ConnectionTrait;
@@ -14,7 +15,7 @@ use super::lots::Which;
 use super::programs::Programs;
 use super::{accounts, entries, holds, lots, member_orders, orders, outgoing};
 use crate::domain::account::{Account, Changes};
-use crate::domain::entry::{Entry, HoldId, OrderId};
+use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::ledger::{Book, Command, Lots};
@@ -216,6 +217,7 @@ pub fn changes(
         member_orders::kept(&set.orders)?,
         member_orders::new_returns(&set.returns),
     ];
+    count(tx, &set.entries);
     for (member, changes) in &taken {
         let why = why.get(member).cloned().unwrap_or_default();
         for fact in facts(&changes.entries) {
@@ -223,6 +225,21 @@ pub fn changes(
         }
     }
     Ok(changes)
+}
+
+static POINTS: LazyLock<Counter<u64>> = LazyLock::new(|| signals::POINTS.counter());
+
+/// Counts the points that entries moved, once they are committed.
+fn count(tx: &Tx, entries: &[(Uuid, &Entry)]) {
+    let mut moved: BTreeMap<EntryKind, u64> = BTreeMap::new();
+    for (_, entry) in entries {
+        *moved.entry(entry.kind).or_default() += entry.points.get().unsigned_abs();
+    }
+    tx.after_commit(move || {
+        for (kind, points) in moved {
+            POINTS.add(points, &[KeyValue::new(attribute::ENTRY, kind.as_str())]);
+        }
+    });
 }
 
 /// What is written, by table.

@@ -30,9 +30,10 @@ impl Incoming {
         self.method.is_some_and(|method| !method.client_streaming && !method.server_streaming)
     }
 
-    /// The method as it may appear in metrics and logs: what callers make up does not.
+    /// The method as it may appear in metrics and traces, without the slash that paths begin with: what callers make up
+    /// does not.
     pub fn label(&self) -> &'static str {
-        self.method.map_or("unknown", |method| method.path)
+        self.method.map_or("unknown", |method| method.path.trim_start_matches('/'))
     }
 }
 

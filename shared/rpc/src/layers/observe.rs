@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use guanxi_kernel::signals::{self, KeyValue, attribute};
 use http::Response;
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tonic::Code;
 use tonic::body::Body;
@@ -13,6 +13,7 @@ use tracing::{Instrument, Span};
 
 use super::{Incoming, Layer, Next};
 use crate::body::{self, Observer};
+use crate::exemplars;
 use crate::status::code_name;
 use crate::trace;
 
@@ -30,17 +31,20 @@ impl Observe {
     }
 
     fn with(meter: &Meter) -> Self {
-        let duration = meter
-            .f64_histogram("rpc.server.duration")
-            .with_unit("s")
-            .with_description("time from a call's head to its last frame, by method and code")
-            .with_boundaries(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
-            .build();
-        let active = meter
-            .i64_up_down_counter("rpc.server.active_calls")
-            .with_description("calls and streams that are being served, by method")
-            .build();
-        Self(Arc::new(Instruments { duration, active }))
+        Self(Arc::new(Instruments {
+            duration: signals::RPC_DURATION.histogram_of(meter),
+            active: signals::RPC_ACTIVE.up_down_counter(meter),
+        }))
+    }
+}
+
+/// The service that a method is of, as metrics name it: `loyalty` of `guanxi.loyalty.v1.PointsService/EarnPoints`.
+fn service(method: &'static str) -> &'static str {
+    let mut parts = method.split('.');
+    match parts.next() {
+        Some("guanxi") => parts.next().unwrap_or_default(),
+        Some(other) => other,
+        None => method,
     }
 }
 
@@ -49,15 +53,16 @@ impl Layer for Observe {
         let method = incoming.label();
         let span = tracing::info_span!(
             "rpc",
-            otel.name = &method[usize::from(method.starts_with('/'))..],
+            otel.name = method,
             otel.kind = "server",
-            rpc.system = "grpc",
-            rpc.method = method,
-            rpc.code = tracing::field::Empty,
+            { attribute::RPC_SYSTEM } = "grpc",
+            { attribute::RPC_METHOD } = method,
+            { attribute::RPC_CODE } = tracing::field::Empty,
         );
         trace::continue_from(&span, incoming.request.headers());
-        incoming.call.traceparent = trace::traceparent(&span).or_else(|| trace::sent(incoming.request.headers()));
-        let mut observation = Observation::begin(Arc::clone(&self.0), method, span.clone());
+        let own = trace::traceparent(&span);
+        incoming.call.traceparent = own.clone().or_else(|| trace::sent(incoming.request.headers()));
+        let mut observation = Observation::begin(Arc::clone(&self.0), method, span.clone(), own);
         let response = next.run(incoming).instrument(span).await;
         match body::code_in(response.headers()) {
             Some(code) => {
@@ -75,13 +80,15 @@ struct Observation {
     method: &'static str,
     began: Instant,
     span: Span,
+    /// The span in its trace, where somebody collects it.
+    traceparent: Option<Arc<str>>,
     code: Code,
 }
 
 impl Observation {
-    fn begin(instruments: Arc<Instruments>, method: &'static str, span: Span) -> Self {
-        instruments.active.add(1, &[KeyValue::new("rpc.method", method)]);
-        Self { instruments, method, began: Instant::now(), span, code: Code::Cancelled }
+    fn begin(instruments: Arc<Instruments>, method: &'static str, span: Span, traceparent: Option<Arc<str>>) -> Self {
+        instruments.active.add(1, &[KeyValue::new(attribute::RPC_METHOD, method)]);
+        Self { instruments, method, began: Instant::now(), span, traceparent, code: Code::Cancelled }
     }
 }
 
@@ -95,12 +102,15 @@ impl Drop for Observation {
     fn drop(&mut self) {
         let panicked = self.code == Code::Cancelled && std::thread::panicking();
         let code = code_name(if panicked { Code::Internal } else { self.code });
-        self.span.record("rpc.code", code);
-        let method = KeyValue::new("rpc.method", self.method);
+        self.span.record(attribute::RPC_CODE, code);
+        let method = KeyValue::new(attribute::RPC_METHOD, self.method);
         self.instruments.active.add(-1, std::slice::from_ref(&method));
-        self.instruments
-            .duration
-            .record(self.began.elapsed().as_secs_f64(), &[method, KeyValue::new("rpc.code", code)]);
+        let took = self.began.elapsed().as_secs_f64();
+        let service = KeyValue::new(attribute::SERVICE, service(self.method));
+        self.instruments.duration.record(took, &[method, service, KeyValue::new(attribute::RPC_CODE, code)]);
+        if let Some(traceparent) = &self.traceparent {
+            exemplars::keep(traceparent, self.method, code, took);
+        }
     }
 }
 
@@ -129,7 +139,7 @@ mod tests {
         let read = move || {
             let _alive = &provider;
             let families = registry.gather();
-            let series = families.iter().filter(|family| family.name().starts_with("rpc_server_duration"));
+            let series = families.iter().filter(|family| family.name().starts_with("rpc_server_call_duration"));
             let mut series: Vec<_> = series
                 .flat_map(|family| family.get_metric())
                 .map(|metric| {
@@ -137,7 +147,7 @@ mod tests {
                         let pair = metric.get_label().iter().find(|pair| pair.name() == name);
                         pair.map(|pair| pair.value().to_owned()).unwrap_or_default()
                     };
-                    (label("rpc_method"), label("rpc_code"), metric.get_histogram().get_sample_count())
+                    (label("rpc_method"), label("rpc_response_status_code"), metric.get_histogram().get_sample_count())
                 })
                 .collect();
             series.sort();
@@ -147,7 +157,7 @@ mod tests {
     }
 
     fn series(method: &str, code: &str, count: u64) -> (String, String, u64) {
-        (method.to_owned(), code.to_owned(), count)
+        (method.trim_start_matches('/').to_owned(), code.to_owned(), count)
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use guanxi_contracts::common::v1::{
     InvariantViolation, ServiceFlow, ServiceSummary, VerifyRequest, VerifyResponse, verify_response::Item,
 };
 use guanxi_contracts::server::common_v1::admin_service_server::AdminService;
+use guanxi_kernel::signals::{self, KeyValue, attribute};
 use guanxi_kernel::{Access, Refused};
 use guanxi_rpc::{answer, open, status};
 use guanxi_store::outbox::Position;
@@ -69,6 +70,10 @@ async fn verified(hosted: Hosted, at: usize) -> Vec<Result<VerifyResponse, Statu
         Ok(checked) => checked,
         Err(error) => return vec![Err(status(error.into()))],
     };
+    let labels =
+        [KeyValue::new(attribute::SERVICE, hosted.service), KeyValue::new(attribute::INVARIANT, invariant.name())];
+    signals::VIOLATIONS.gauge().record(signals::count(checked.broken), &labels);
+    signals::VERIFIED.gauge().record(signals::seconds(hosted.db.clock().now()), &labels);
     let result = InvariantResult {
         service: service.clone(),
         invariant: name.clone(),

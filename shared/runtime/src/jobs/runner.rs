@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use guanxi_kernel::signals::{self, KeyValue, attribute};
 use guanxi_kernel::{Call, OrganizationId, Timestamp, Uuid};
 use guanxi_rpc::Shutdown;
 use guanxi_store::jobs::{JobRow, JobState};
@@ -191,6 +192,7 @@ impl Run {
         if row.cancel_asked {
             row.end(JobState::Cancelled, tx.now());
             row.save(tx).await?;
+            self.count_end(tx, "cancelled");
             return Ok(true);
         }
         row.state = JobState::Running;
@@ -211,19 +213,31 @@ impl Run {
         if let Step::Done(result) = step {
             row.result = result.map(|(name, message)| (name.to_owned(), message));
             row.end(JobState::Succeeded, tx.now());
+            self.count_end(tx, "succeeded");
         }
         row.save(tx).await?;
         Ok(ended)
     }
 
+    /// Counts the job as ended, once that is committed.
+    fn count_end(&self, tx: &Tx, state: &'static str) {
+        let labels = [
+            KeyValue::new(attribute::SERVICE, self.db.service()),
+            KeyValue::new(attribute::JOB, self.job.kind()),
+            KeyValue::new(attribute::STATE, state),
+        ];
+        tx.after_commit(move || signals::JOBS_ENDED.counter().add(1, &labels));
+    }
+
     async fn fail(&self, error: StoreError) {
         let told = failure(self.job.kind(), error);
-        let (id, told) = (self.id, &told);
+        let told = &told;
         let call = Call::internal(self.db.service());
         let noted = self.db.slice(&call, |tx| async move {
-            let Some(mut row) = tx.lock_job(id).await? else { return Ok(()) };
+            let Some(mut row) = tx.lock_job(self.id).await? else { return Ok(()) };
             row.error = Some(told.clone());
             row.end(JobState::Failed, tx.now());
+            self.count_end(&tx, "failed");
             row.save(&tx).await
         });
         if let Err(error) = noted.await {

@@ -23,7 +23,7 @@ async fn calls_are_measured_and_a_silent_collector_does_not_hold_up_the_end() {
         .flag("telemetry.sample", Some("1.0"))
         .flag("telemetry.level", Some("warn"));
     let settings = Settings::load(sources, &["sample"]).unwrap();
-    let telemetry = Telemetry::start(&settings.telemetry).unwrap();
+    let telemetry = Telemetry::start(&settings.telemetry, &["sample"]).unwrap();
     let parts = Parts { metrics: telemetry.metrics(), ..Parts::default() };
     let process = start(settings, &[SERVICE], parts).await.unwrap();
 

@@ -9,6 +9,9 @@ use crate::{OwnPostgres, OwnRedis, servers};
 /// The secret that signs the tokens of a suite that asks for some.
 pub const KEY: &str = "a key that only tests know, of thirty-two bytes and more";
 
+/// Where processes log whose logs are kept.
+pub(super) const LOG: &str = "guanxi.log";
+
 /// A suite to be started.
 #[derive(Debug)]
 pub struct Plan {
@@ -16,6 +19,7 @@ pub struct Plan {
     replicas: usize,
     tokens: bool,
     settings: Vec<(String, String)>,
+    keep_logs: bool,
     servers: Option<(OwnPostgres, OwnRedis)>,
 }
 
@@ -44,7 +48,7 @@ impl Plan {
 
     fn of(processes: Processes) -> Self {
         let tokens = processes != Processes::Embedded;
-        Self { processes, replicas: 1, tokens, settings: Vec::new(), servers: None }
+        Self { processes, replicas: 1, tokens, settings: Vec::new(), keep_logs: false, servers: None }
     }
 
     /// With so many processes of each service on one database, where services are apart. Commands, clients and peers call
@@ -66,6 +70,12 @@ impl Plan {
     pub fn setting(mut self, setting: &str, value: &str) -> Self {
         self.settings.push((setting.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With what processes log kept, for [`Suite::logs`].
+    #[must_use]
+    pub fn keep_logs(self) -> Self {
+        Self { keep_logs: true, ..self }
     }
 
     /// On these servers rather than new ones.
@@ -108,6 +118,9 @@ impl Plan {
         let first: Vec<(Option<&str>, String)> =
             processes.iter().take(names.len()).map(|(service, server)| (*service, server.url())).collect();
         for (service, server) in &mut processes {
+            if self.keep_logs {
+                server.log_to(folder.path().join(LOG));
+            }
             for (peer, url) in first.iter().filter(|(peer, _)| peer != service) {
                 server.set(&format!("peers.{}", peer.expect("services that are apart have names")), url);
             }

@@ -1,6 +1,8 @@
 //! One process that serves: started, killed, asked to end, started again on the same port and data.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ pub struct Server {
     admin: u16,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    log: Option<PathBuf>,
     child: Option<Child>,
     ready: String,
     began: Instant,
@@ -23,14 +26,23 @@ impl Server {
     /// What is to be started, with these arguments after `serve` and ports of its own.
     pub(super) fn new(arguments: Vec<String>, environment: Vec<(String, String)>, [port, admin]: [u16; 2]) -> Self {
         let (ready, began) = (String::new(), Instant::now());
-        Self { port, admin, arguments, environment, child: None, ready, began, took: Duration::ZERO }
+        Self { port, admin, arguments, environment, log: None, child: None, ready, began, took: Duration::ZERO }
     }
 
     /// Starts the process, and does not wait until it is ready.
     pub(super) fn spawn(&mut self) {
         assert!(self.child.is_none(), "the process runs already");
         self.began = Instant::now();
-        self.child = Some(self.command().stdout(Stdio::piped()).spawn().expect("guanxi can be run"));
+        let mut command = self.command();
+        if let Some(log) = &self.log {
+            command.stderr(File::options().create(true).append(true).open(log).expect("a log can be written"));
+        }
+        self.child = Some(command.stdout(Stdio::piped()).spawn().expect("guanxi can be run"));
+    }
+
+    /// Has it log into a file from its next start on.
+    pub(super) fn log_to(&mut self, file: PathBuf) {
+        self.log = Some(file);
     }
 
     /// Waits until the process says that it is ready.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use guanxi_client::Client;
 use serde_json::Value;
 
+use super::plan::LOG;
 use super::{KEY, Plan, SERVICES, Server, guanxi, text};
 use crate::{OwnPostgres, OwnRedis};
 
@@ -43,6 +44,12 @@ impl Suite {
     /// A directory of the test's own, in which commands run.
     pub fn dir(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What its processes have logged, where that is kept.
+    pub fn logs(&self) -> String {
+        let log = std::fs::read(self.dir().join(LOG)).expect("this suite keeps no logs");
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// The PostgreSQL, of a suite that has one.

@@ -6,3 +6,4 @@ mod docs;
 mod files;
 mod imports;
 mod source;
+mod telemetry;

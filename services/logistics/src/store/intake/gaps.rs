@@ -2,17 +2,14 @@
 
 use std::sync::LazyLock;
 
-use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
+use guanxi_kernel::signals::{self, Counter, KeyValue, attribute};
 
-static GAPS: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    opentelemetry::global::meter("guanxi.logistics")
-        .u64_counter("guanxi.logistics.mapping_gaps")
-        .with_description("Tracking events whose code the code map does not know.")
-        .build()
-});
+use crate::domain::CodeMap;
 
-/// Counts one event of a carrier.
+static GAPS: LazyLock<Counter<u64>> = LazyLock::new(|| signals::MAPPING_GAPS.counter());
+
+/// Counts one event of a carrier. Callers can make carriers up, so those that the code map does not know are one.
 pub fn count(carrier: &str) {
-    GAPS.add(1, &[KeyValue::new("carrier", carrier.to_owned())]);
+    let carrier = if CodeMap::built_in().zone(carrier).is_some() { carrier } else { "other" };
+    GAPS.add(1, &[KeyValue::new(attribute::CARRIER, carrier.to_owned())]);
 }

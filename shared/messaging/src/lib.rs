@@ -16,5 +16,5 @@ pub use event::{Delivered, Meta, event};
 pub use guanxi_store::inbox::Outcome;
 pub use handler::{Consumers, Handler};
 pub use memory::MemoryBus;
-pub use redis_bus::RedisBus;
+pub use redis_bus::{RedisBus, RedisState};
 pub use relay::Relay;

@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod bad_start;
 mod faults;
+mod full_disk;
+mod mount;
 mod python;
 mod raw;
+mod secured;
+mod started;
 mod stop;
 mod strangers;
 mod things;

@@ -13,9 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+type Addresses = BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
 /// Says the addresses of a name and port, as they are now: names of headless services have one for each replica.
 #[derive(Clone)]
-pub struct Resolver(Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>);
+pub struct Resolver(Arc<dyn Fn(String, u16) -> Addresses + Send + Sync>);
 
 impl Resolver {
     /// Asks `resolve`, rather than this machine's resolver.

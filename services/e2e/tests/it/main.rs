@@ -8,6 +8,7 @@ mod bad_start;
 mod faults;
 mod full_disk;
 mod mount;
+mod provider;
 mod python;
 mod raw;
 mod secured;

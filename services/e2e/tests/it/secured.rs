@@ -111,6 +111,11 @@ async fn callers_and_peers_show_certificates_and_probes_need_none() {
     let files = |identity| ClientFiles { ca: Some(ours.ca()), identity, ..ClientFiles::default() };
     summary(files(Some(((&identity).into(), (&identity_key).into())))).await.unwrap();
     assert_eq!(summary(files(None)).await.expect_err("no certificate").code(), Code::Unavailable);
+    let told = guanxi().args(["report", "summary", "--endpoint", &url, "--ca", &ca]).output().unwrap();
+    assert!(!told.status.success(), "it shows no certificate: {}", text(&told.stdout));
+    let shows = ["--certificate", &identity, "--certificate-key", &identity_key];
+    let told = guanxi().args(["report", "summary", "--endpoint", &url, "--ca", &ca]).args(shows).output().unwrap();
+    assert!(told.status.success(), "{}", text(&told.stderr));
 
     // Whoever probes asks the other port, without TLS: over HTTP, and by gRPC.
     let healthy = guanxi().args(["healthcheck", "--admin", &format!("127.0.0.1:{}", server.admin)]).output().unwrap();

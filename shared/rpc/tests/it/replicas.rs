@@ -9,6 +9,7 @@ use guanxi_contracts::common::v1::WatchJobRequest;
 use guanxi_contracts::common::v1::job_service_client::JobServiceClient;
 use guanxi_rpc::transport::RemoteSettings;
 use guanxi_rpc::{Failure, Resolver, ServerSettings, StackSettings, Transport};
+use tokio::task::JoinHandle;
 use tonic::Code;
 
 use crate::fixture::{Process, Way, failure, job};
@@ -69,31 +70,57 @@ async fn calls_go_round_and_find_replicas_that_come() {
     }
 }
 
+/// Eight callers with two hundred calls each, made again while they say that the same call may be; how many were.
+fn callers(jobs: &JobServiceClient<Transport>) -> Vec<JoinHandle<u32>> {
+    let caller = |mut jobs: JobServiceClient<Transport>| async move {
+        let mut again = 0;
+        for _ in 0..200 {
+            while let Err(error) = answered_by(&mut jobs).await {
+                assert!(error.is_transient(), "{error}");
+                again += 1;
+            }
+        }
+        again
+    };
+    (0..8).map(|_| tokio::spawn(caller(jobs.clone()))).collect()
+}
+
+async fn made_again(callers: Vec<JoinHandle<u32>>) -> u32 {
+    let mut again = 0;
+    for caller in callers {
+        again += caller.await.expect("no call failed for good");
+    }
+    again
+}
+
 #[tokio::test]
-async fn a_replica_that_goes_costs_no_call() {
+async fn a_replica_that_ends_costs_no_call() {
     let [mut a, b] = [Process::named("a").await, Process::named("b").await];
     let name = Name::default();
     name.set(&[&a, &b]);
     let mut jobs = name.jobs();
     until(&mut jobs, |answers| answers.len() == 2).await;
-    let callers: Vec<_> = (0..8)
-        .map(|_| {
-            let mut jobs = jobs.clone();
-            tokio::spawn(async move {
-                for _ in 0..200 {
-                    answered_by(&mut jobs).await.expect("no call fails");
-                }
-            })
-        })
-        .collect();
+    let callers = callers(&jobs);
     // It ends as in a rollout, and the name goes on naming it, as names do for a while.
     a.shutdown.begin();
     a.server.take().expect("a server").await.expect("it ends");
-    for caller in callers {
-        caller.await.expect("no call failed");
+    assert_eq!(made_again(callers).await, 0);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_killed_costs_no_call_that_is_made_again() {
+    let [mut a, b] = [Process::named("a").await, Process::named("b").await];
+    let name = Name::default();
+    name.set(&[&a, &b]);
+    let mut jobs = name.jobs();
+    until(&mut jobs, |answers| answers.len() == 2).await;
+    let callers = callers(&jobs);
+    tokio::task::yield_now().await;
+    a.server.take().expect("a server").abort();
+    eprintln!("{} of 1,600 calls were made again", made_again(callers).await);
+    for _ in 0..20 {
+        assert_eq!(answered_by(&mut jobs).await.expect("an answer"), "b");
     }
-    // One that was cut is made again: once by the caller.
-    drop(b);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::fixture::{Process, failure, job};
 async fn served(files: ServerFiles) -> Process {
     let tls = Some(Arc::new(ServerTls::read(files).expect("good files")));
     // Connections are young all the time, so that clients make new ones.
-    let settings = ServerSettings { tls, connection_age: Duration::from_millis(100), ..ServerSettings::default() };
+    let settings = ServerSettings { tls, connection_age: Duration::from_millis(150), ..ServerSettings::default() };
     Process::serving(StackSettings::default(), settings).await
 }
 
@@ -102,15 +102,18 @@ async fn shown(port: u16, ours: &Authority) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_change_under_load_and_no_call_fails() {
     const CALLERS: usize = 32;
+    /// Callers share connections, as those of one process do.
+    const CLIENTS: usize = 4;
     const ROTATIONS: u64 = 8;
     let ours = Authority::new();
     let process = served(ours.server(Some(ours.ca()), true)).await;
     let identity = ours.sign("client", 1);
     let tls = ClientTls::read(ours.client(Some(identity))).expect("files");
     let (done, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let clients: Vec<_> = (0..CLIENTS).map(|_| jobs(&process, tls.clone())).collect();
     let callers: Vec<_> = (0..CALLERS)
-        .map(|_| {
-            let (mut jobs, done, made) = (jobs(&process, tls.clone()), Arc::clone(&done), Arc::clone(&made));
+        .map(|caller| {
+            let (mut jobs, done, made) = (clients[caller % CLIENTS].clone(), Arc::clone(&done), Arc::clone(&made));
             tokio::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     jobs.get_job(job("x")).await.expect("no call fails");

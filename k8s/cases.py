@@ -26,6 +26,17 @@ CASES = {
             "otlp": {"to": [{"namespace": {"kubernetes.io/metadata.name": "monitoring"}, "pods": {"app": "otel"}}]},
         },
     ),
+    "encrypted": staging(
+        auth={"mode": "jwks", "ca": {"existingSecret": "login-ca"}},
+        tls={"existingSecret": "{service}-tls", "clients": "required"},
+        database={"ca": {"existingSecret": "{service}-database-ca"}},
+        redis={"ca": {"existingSecret": "redis-ca"}},
+        settings={
+            "auth": {"jwks_url": "https://login.example/keys", "issuer": "https://login.example", "audience": "guanxi"},
+            "server": {"web_origins": ["https://crm.example"]},
+        },
+    ),
+    "encrypted-embedded": overlay(DEV, {"tls": {"existingSecret": "guanxi-tls", "clients": "none"}}),
     "one-service": staging(
         services={"customer": {"enabled": False}, "logistics": {"enabled": False}, "feedback": {"enabled": False}},
         settings={

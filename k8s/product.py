@@ -9,6 +9,7 @@ from pathlib import Path
 
 import settings
 import yaml
+from cases import CASES
 from render import CHART, VALUES, kinds, overlay, pod_spec, render, values_file
 from report import expect, section
 
@@ -52,10 +53,11 @@ def check_settings_reached():
         "redis.url": "GUANXI_REDIS__URL",
         "database.data_dir": "GUANXI_DATABASE__DATA_DIR",
     }
-    production = configs(deployments["production"])["guanxi-loyalty"]["auth"]
+    files = [configs(deployments["production"])["guanxi-loyalty"], configs(render(CASES["encrypted"]))["guanxi-loyalty"]]
+    other_form = ("auth.key", "database.url_file", "redis.url_file")
     for path in settings.ELSEWHERE:
-        key = path.split(".")[1]
-        there = have.get(path, "-") in env(deployments["staging"]) or key in production or path == "auth.key"
+        named = any(at(file, path) is not None for file in files)
+        there = have.get(path, "-") in env(deployments["staging"]) or named or path in other_form
         expect(there, f"{path}: neither a setting of the chart nor set by it", "settings")
     binary = Path(os.environ.get("GUANXI_BIN", settings.ROOT / "target/release/guanxi"))
     if not binary.exists():

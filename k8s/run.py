@@ -11,6 +11,7 @@ the images of PostgreSQL and Redis that deploy/docker names; images come from Do
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -138,7 +139,8 @@ class Run:
 
     def play(self, what, *objects):
         file = self.work / f"{self.name}-{what}.yaml"
-        file.write_text(yaml.safe_dump_all(objects))
+        # There are no Services here, and so none that names each pod: a pod has the name of the one with one address.
+        file.write_text(re.sub(r"-pods:(\d)", r":\1", yaml.safe_dump_all(objects)))
         if file not in self.files:
             self.files.append(file)
         podman("play", "kube", "--network", NETWORK, file)

@@ -22,9 +22,21 @@ ELSEWHERE = {
     "auth.key": "auth.existingSecret (as a file)",
     "auth.key_file": "auth.existingSecret",
     "auth.signing_key_file": "auth.existingSecret",
+    "auth.jwks_ca_file": "auth.ca",
+    "tls.certificate_file": "tls.existingSecret",
+    "tls.key_file": "tls.existingSecret",
+    "tls.client_ca_file": "tls.clients",
+    "tls.client_required": "tls.clients",
+    "tls.peer_ca_file": "tls.existingSecret",
+    "tls.peer_certificate_file": "tls.existingSecret",
+    "tls.peer_key_file": "tls.existingSecret",
     "database.url": "database.existingSecret",
+    "database.url_file": "database.existingSecret (as a variable)",
+    "database.ca_file": "database.ca",
     "database.data_dir": "embedded",
     "redis.url": "redis.existingSecret",
+    "redis.url_file": "redis.existingSecret (as a variable)",
+    "redis.ca_file": "redis.ca",
 }
 # What types alone do not say.
 CHOICES = {"telemetry.log": ["human", "json"]}
@@ -34,6 +46,10 @@ SAMPLES = {
     "telemetry.otlp": "http://collector.example:4317",
     "customer.default_region": "BR",
     "events.partitions": 4,
+    "server.web_origins": ["https://crm.example", "https://pos.example"],
+    "auth.jwks_url": "https://login.example/keys",
+    "auth.issuer": "https://login.example",
+    "auth.audience": "guanxi",
 }
 DURATION = re.compile(r"^\d+(ms|s|m|h)")
 
@@ -160,7 +176,7 @@ def schema():
             table = table.setdefault(section, section_rule(f"The section [{section}]."))["properties"]
         table[key] = rule(setting)
     sections["peers"] = section_rule("Where services are that this release does not run.")
-    sections["peers"]["properties"] = {name: {"type": "string", "pattern": "^http://"} for name in services()}
+    sections["peers"]["properties"] = {name: {"type": "string", "pattern": "^https?://"} for name in services()}
     described = "Settings of the product, in the shape of its TOML file. Made by k8s/check.py --write."
     return {**section_rule(described), "properties": sections}
 

@@ -31,6 +31,7 @@ case $stage in
     else
       cp "$binary" "$context/prebuilt/guanxi"
     fi
+    install -D -m 0644 "$here/defaults.toml" "$context/$here/defaults.toml"
     ;;
   release) # What git knows, as it is now: no target folder, no data, no keys.
     git ls-files -z | tar --null --files-from=- --create | tar -C "$context" --extract

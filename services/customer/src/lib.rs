@@ -20,7 +20,11 @@ use crate::settings::Settings;
 use crate::store::figures;
 
 /// The service, for those that run it.
-pub const SERVICE: Service = Service { name: "customer", module };
+pub const SERVICE: Service = Service {
+    name: "customer",
+    settings: |settings| settings.section::<settings::Settings>("customer").map(drop),
+    module,
+};
 
 /// The wiring.
 ///

@@ -17,7 +17,11 @@ use guanxi_runtime::{Module, ModuleContext, Service, StartError};
 use guanxi_store::GroupCommit;
 
 /// The service, as a process lists it.
-pub const SERVICE: Service = Service { name: "feedback", module };
+pub const SERVICE: Service = Service {
+    name: "feedback",
+    settings: |settings| settings.section::<settings::Settings>("feedback").map(drop),
+    module,
+};
 
 /// Wires the service up.
 ///

@@ -18,7 +18,11 @@ use guanxi_runtime::{Module, ModuleContext, Service, StartError};
 use guanxi_store::GroupCommit;
 
 /// The service, as a process lists it.
-pub const SERVICE: Service = Service { name: "loyalty", module };
+pub const SERVICE: Service = Service {
+    name: "loyalty",
+    settings: |settings| settings.section::<settings::Settings>("loyalty").map(drop),
+    module,
+};
 
 /// Wires the service up.
 ///

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod doctor;
 pub mod generate;
 pub mod healthcheck;
 pub mod import;
@@ -21,6 +22,7 @@ pub async fn run(command: Command) -> Done {
     match command {
         Command::Serve(command) => command.run().await,
         Command::Migrate(command) => command.run().await,
+        Command::Doctor(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
         Command::Token(command) => command.run(),
         Command::Import(command) => command.run().await,

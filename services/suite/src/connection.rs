@@ -1,7 +1,9 @@
 //! Where the commands that call find the services, and with what token.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use guanxi_client::Client;
+use guanxi_client::{Client, ClientFiles};
 
 use crate::failed::{Done, Failed};
 use crate::services;
@@ -15,6 +17,15 @@ pub struct Connection {
     /// The token to call with
     #[arg(long, env = "GUANXI_TOKEN", hide_env_values = true, help_heading = "Connection")]
     token: Option<String>,
+    /// The authority, PEM, that signed the certificates of https endpoints [default: those that this machine trusts]
+    #[arg(long, value_name = "FILE", env = "GUANXI_CA", help_heading = "Connection")]
+    ca: Option<PathBuf>,
+    /// The certificate, PEM, to show to https endpoints
+    #[arg(long, value_name = "FILE", requires = "certificate_key", help_heading = "Connection")]
+    certificate: Option<PathBuf>,
+    /// The private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "Connection")]
+    certificate_key: Option<PathBuf>,
 }
 
 impl Connection {
@@ -33,7 +44,11 @@ impl Connection {
         if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
             builder = builder.token(token);
         }
-        builder.build().map_err(|error| Failed::usage(format!("--endpoint or --token: {error}")))
+        if self.endpoints.iter().any(|endpoint| endpoint.contains("https://")) {
+            let identity = self.certificate.clone().zip(self.certificate_key.clone());
+            builder = builder.tls(ClientFiles { ca: self.ca.clone(), identity, ..ClientFiles::default() });
+        }
+        builder.build().map_err(|error| Failed::usage(format!("--endpoint, --token or --ca: {error}")))
     }
 
     /// The options that lead another command to the same place, for people to copy; never the token.
@@ -71,6 +86,9 @@ mod tests {
         let connection = |endpoints: &[&str]| Connection {
             endpoints: endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect(),
             token: None,
+            ca: None,
+            certificate: None,
+            certificate_key: None,
         };
         assert_eq!(connection(&[]).address("loyalty"), "127.0.0.1:7400");
         let two = connection(&["http://all:1/", "loyalty=https://l:2"]);

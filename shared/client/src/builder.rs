@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guanxi_rpc::tls::TlsError;
 use guanxi_rpc::transport::{AddressError, RemoteSettings};
-use guanxi_rpc::{FixedToken, NoToken, TokenSource, Transport};
+use guanxi_rpc::{ClientFiles, ClientTls, FixedToken, NoToken, Resolver, TokenSource, Transport};
 use thiserror::Error;
 
 use crate::Client;
@@ -22,6 +23,7 @@ pub struct Builder {
     token: Token,
     deadline: Duration,
     remote: RemoteSettings,
+    tls: Option<Result<ClientTls, TlsError>>,
 }
 
 enum Endpoint {
@@ -45,11 +47,14 @@ enum Token {
 }
 
 /// A client that cannot be set up.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Error)]
 pub enum SetupError {
     /// An endpoint that cannot be called.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// Certificates or keys that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A token that no header can carry.
     #[error("the token has characters that no header may have")]
     Token,
@@ -63,6 +68,7 @@ impl Default for Builder {
             token: Token::Source(Arc::new(NoToken)),
             deadline: Duration::from_secs(10),
             remote: RemoteSettings::default(),
+            tls: None,
         }
     }
 }
@@ -110,8 +116,27 @@ impl Builder {
 
     /// The certificate, PEM, that signed those of `https` endpoints.
     #[must_use]
-    pub fn ca_certificate(mut self, pem: &str) -> Self {
-        self.remote.ca_certificate = Some(pem.to_owned());
+    pub fn ca_certificate(self, pem: &str) -> Self {
+        Self { tls: Some(ClientTls::trusting(pem)), ..self }
+    }
+
+    /// Whom to believe of `https` endpoints, and what to show them: files that are read again when they change.
+    #[must_use]
+    pub fn tls(self, files: ClientFiles) -> Self {
+        Self { tls: Some(ClientTls::read(files)), ..self }
+    }
+
+    /// Asks `resolver` for the addresses behind the names of endpoints, rather than this machine's resolver.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Resolver) -> Self {
+        self.remote.resolver = resolver;
+        self
+    }
+
+    /// How often the names of endpoints are looked up again. 5 s unless set.
+    #[must_use]
+    pub fn resolve_every(mut self, every: Duration) -> Self {
+        self.remote.resolve_every = every;
         self
     }
 
@@ -121,9 +146,10 @@ impl Builder {
     /// [`SetupError`] where an endpoint or the token cannot be used.
     pub fn build(self) -> Result<Client, SetupError> {
         let Token::Source(tokens) = self.token else { return Err(SetupError::Token) };
+        let remote = RemoteSettings { tls: self.tls.transpose()?, ..self.remote };
         let transport = |endpoint: Endpoint| {
             let bare = match endpoint {
-                Endpoint::Url(url) => Transport::remote(&url, &self.remote)?,
+                Endpoint::Url(url) => Transport::remote(&url, &remote)?,
                 Endpoint::Transport(transport) => transport,
             };
             Ok::<_, SetupError>(bare.with_tokens(Arc::clone(&tokens)).with_default_deadline(self.deadline))

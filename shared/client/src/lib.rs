@@ -38,7 +38,7 @@ pub use builder::{Builder, SetupError};
 pub use guanxi_contracts as contracts;
 /// Why a call failed: code, reason, values, wrong fields, when to come back. Any `tonic::Status` becomes one by `?`.
 pub use guanxi_rpc::Failure as Error;
-pub use guanxi_rpc::{FixedToken, Key, Mint, TokenSource, Transport};
+pub use guanxi_rpc::{ClientFiles, FixedToken, Key, Mint, Resolver, TokenSource, Transport};
 pub use services::{Customer, Feedback, Logistics, Loyalty};
 
 /// A new request id, for the `request_id` of a change. Keep it while the same change is tried again.

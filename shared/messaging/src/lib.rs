@@ -18,5 +18,5 @@ pub use guanxi_store::inbox::Outcome;
 pub use handler::{Consumers, Handler};
 pub use measured::ping;
 pub use memory::MemoryBus;
-pub use redis_bus::RedisBus;
+pub use redis_bus::{RedisBus, RedisState};
 pub use relay::Relay;

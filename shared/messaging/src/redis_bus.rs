@@ -8,7 +8,7 @@ use bytes::Bytes;
 use guanxi_store::outbox::Position;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::streams::{StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands, Client};
+use redis::{AsyncCommands, Client, TlsCertificates};
 
 use crate::bus::{Bus, BusError, Entry, Stream};
 
@@ -38,12 +38,16 @@ impl From<redis::RedisError> for BusError {
 }
 
 impl RedisBus {
-    /// Connects lazily to `redis://…`: a Redis that is away delays events and loses none.
+    /// Connects lazily to `redis://…` or `rediss://…`, whose certificate was signed by an authority in `ca` (PEM), or by one
+    /// that this machine trusts: a Redis that is away delays events and loses none.
     ///
     /// # Errors
-    /// Where the URL is not one.
-    pub async fn connect(url: &str) -> Result<Self, BusError> {
-        let client = Client::open(url)?;
+    /// Where the URL is not one, or `ca` holds no certificate.
+    pub async fn connect(url: &str, ca: Option<Vec<u8>>) -> Result<Self, BusError> {
+        let client = match ca {
+            Some(pem) => Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert: Some(pem) })?,
+            None => Client::open(url)?,
+        };
         let connection = Self::manager(&client)?;
         Ok(Self { client, connection })
     }
@@ -58,20 +62,59 @@ impl RedisBus {
         Ok(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
     }
 
-    /// What makes this Redis unfit: eviction, or no append-only file. Empty where nothing does.
+    /// What Redis says of itself.
     ///
     /// # Errors
-    /// Where it cannot be asked.
-    pub async fn unfit(&self) -> Result<Vec<String>, BusError> {
+    /// Where it does not answer.
+    pub async fn state(&self) -> Result<RedisState, BusError> {
         let mut connection = self.connection.clone();
+        let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        let value = |key: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        Ok(RedisState {
+            version: value("redis_version"),
+            eviction: value("maxmemory_policy"),
+            append_only: value("aof_enabled") == "1",
+            clock_micros: seconds * 1_000_000 + micros,
+        })
+    }
+}
+
+/// What a Redis says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisState {
+    /// Such as `7.0.15`.
+    pub version: String,
+    /// `maxmemory-policy`.
+    pub eviction: String,
+    /// Whether it keeps an append-only file.
+    pub append_only: bool,
+    /// Microseconds since 1970, by its clock.
+    pub clock_micros: i64,
+}
+
+impl RedisState {
+    /// What makes it unfit for events, each with what to do. Events are late then, not lost.
+    pub fn unfit(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for (setting, wanted) in [("maxmemory-policy", "noeviction"), ("appendonly", "yes")] {
-            let answer: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(setting).query_async(&mut connection).await?;
-            if let Some(value) = answer.get(1).filter(|value| *value != wanted) {
-                found.push(format!("{setting} is {value}, should be {wanted}"));
-            }
+        let mut parts = self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        if version < (6, 2) {
+            found.push(format!("Redis {} is too old: upgrade it to 6.2 or later", self.version));
         }
-        Ok(found)
+        if self.eviction != "noeviction" {
+            found.push(format!(
+                "maxmemory-policy is {}: set noeviction, so that a full Redis forgets no events",
+                self.eviction
+            ));
+        }
+        if !self.append_only {
+            found.push("appendonly is no: set it to yes, so that a restart of Redis forgets no events".to_owned());
+        }
+        found
     }
 }
 

@@ -9,6 +9,7 @@ use tonic_health::server::HealthReporter;
 pub struct Health {
     reporter: HealthReporter,
     services: Vec<String>,
+    probes: Routes,
 }
 
 impl Health {
@@ -18,7 +19,7 @@ impl Health {
         let (reporter, server) = tonic_health::server::health_reporter();
         let mut services: Vec<String> = services.into_iter().collect();
         services.push(String::new());
-        let health = Self { reporter, services };
+        let health = Self { reporter, services, probes: Routes::new(server.clone()) };
         health.set_all(false).await;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -28,6 +29,11 @@ impl Health {
         let v1 = reflection().build_v1().expect("the compiled descriptors decode");
         let v1alpha = reflection().build_v1alpha().expect("the compiled descriptors decode");
         (health, routes.add_service(server).add_service(v1).add_service(v1alpha))
+    }
+
+    /// The health service alone, for a port that is asked about nothing else.
+    pub fn probes(&self) -> Routes {
+        self.probes.clone()
     }
 
     /// Says of the process and of every service whether it serves.

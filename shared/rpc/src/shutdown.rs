@@ -1,4 +1,5 @@
-//! The signal that the process is going down: no new work, and streams are ended by us rather than cut.
+//! The signal that the process, or one old connection, is going down: no new work, and streams are ended by us rather than
+//! cut.
 
 use std::time::Duration;
 
@@ -13,6 +14,11 @@ impl Shutdown {
     /// A signal that has not been given.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A connection's own: given with this one, or by itself when the connection has grown old.
+    pub(crate) fn of_connection(&self) -> Self {
+        Self(self.0.child_token())
     }
 
     /// Gives the signal.
@@ -32,6 +38,6 @@ impl Shutdown {
 
     /// How a stream ends that was still open: the client comes back, with its resume token where the stream has one.
     pub fn refusal() -> Refused {
-        Refused::unavailable("SHUTTING_DOWN", "the server is going down: come back", Duration::from_millis(500))
+        Refused::unavailable("SHUTTING_DOWN", "the server ends this connection: come back", Duration::from_millis(500))
     }
 }

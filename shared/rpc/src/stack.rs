@@ -135,8 +135,10 @@ impl Next for Handlers {
             .is_some_and(|method| method.server_streaming && (!method.client_streaming || is_infrastructure(method)));
         let mut request = incoming.request;
         request.extensions_mut().insert(incoming.call);
+        // What came over a connection ends with it, too.
+        let shutdown = request.extensions().get::<Shutdown>().unwrap_or(&self.shutdown).clone();
         if !unary {
-            request.extensions_mut().insert(self.shutdown.clone());
+            request.extensions_mut().insert(shutdown.clone());
         }
         let Ok(response) = self.routes.clone().call(request).await;
         if body::code_in(response.headers()).is_some_and(|code| code != tonic::Code::Ok) {
@@ -146,7 +148,7 @@ impl Next for Handlers {
             };
         }
         if ended_by_us {
-            let begun = self.shutdown.begun();
+            let begun = shutdown.begun();
             let going_down = async move {
                 begun.await;
                 status::status(Shutdown::refusal())

@@ -124,7 +124,7 @@ pub fn watch<T: Send + 'static>(
 }
 
 /// `age` less up to a tenth, so that what began together does not end together.
-fn shortened(age: Duration) -> Duration {
+pub(crate) fn shortened(age: Duration) -> Duration {
     let part = RandomState::new().build_hasher().finish() % 1_000;
     age - age.mul_f64(part as f64 / 10_000.0)
 }

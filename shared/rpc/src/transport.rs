@@ -9,21 +9,24 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use guanxi_kernel::{Access, Call, Kind, Refused};
 use http::header::AUTHORIZATION;
+use http::uri::Scheme;
 use http::{Request, Response};
 use thiserror::Error;
 use tonic::body::Body;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
+use crate::balance::Balance;
+use crate::connect::Resolver;
 use crate::layers::deadline::{expiry, timeout_header, timeout_in};
 use crate::layers::{declared, refuse};
 use crate::stack::Stack;
+use crate::tls::ClientTls;
 use crate::token::{NoToken, TokenSource};
 use crate::{body, status, trace};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Carrier = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 /// The services of this process, once they have been put together. Clones are one slot.
@@ -70,8 +73,12 @@ pub struct RemoteSettings {
     pub keepalive_interval: Duration,
     /// How long it may take to answer that.
     pub keepalive_timeout: Duration,
-    /// The certificate, PEM, that signed those of `https` servers.
-    pub ca_certificate: Option<String>,
+    /// Whom to believe, and what to show, where the URL begins with `https`.
+    pub tls: Option<ClientTls>,
+    /// Who says the addresses behind the URL's name.
+    pub resolver: Resolver,
+    /// How often the name is looked up again.
+    pub resolve_every: Duration,
 }
 
 impl Default for RemoteSettings {
@@ -80,7 +87,9 @@ impl Default for RemoteSettings {
             connect_timeout: Duration::from_secs(3),
             keepalive_interval: Duration::from_secs(20),
             keepalive_timeout: Duration::from_secs(10),
-            ca_certificate: None,
+            tls: None,
+            resolver: Resolver::default(),
+            resolve_every: Duration::from_secs(5),
         }
     }
 }
@@ -117,32 +126,26 @@ impl Transport {
         Self { carrier, peer: peer.into(), tokens: Arc::new(NoToken), default_deadline: None, on_behalf_of: None }
     }
 
-    /// A service behind `http://host:port`, or `https://` with a CA certificate. It connects at the first call, and
-    /// again whenever the connection is gone.
+    /// A service behind `http://host:port`, or `https://` with TLS. It connects at the first call, to every address that
+    /// the name has, and again whenever a connection is gone.
     ///
     /// # Errors
-    /// [`AddressError`] where the URL is malformed, or is `https` and there is no usable CA certificate.
+    /// [`AddressError`] where the URL is malformed, or is `https` and there is no CA certificate.
     pub fn remote(url: &str, settings: &RemoteSettings) -> Result<Self, AddressError> {
         let wrong = |problem: &dyn fmt::Display| AddressError { url: url.to_owned(), problem: problem.to_string() };
         let uri: http::Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error))?;
-        let secure = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(wrong(&"it does not begin with http:// or https://")),
-        };
-        let mut endpoint = Endpoint::from(uri)
-            .connect_timeout(settings.connect_timeout)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(settings.keepalive_interval)
-            .keep_alive_timeout(settings.keepalive_timeout)
-            .keep_alive_while_idle(true);
-        if secure {
-            let pem = settings.ca_certificate.as_ref().ok_or_else(|| wrong(&"https needs a CA certificate"))?;
-            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
-            endpoint = endpoint.tls_config(tls).map_err(|error| wrong(&error))?;
+        let scheme = uri.scheme().filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme));
+        let scheme = scheme.ok_or_else(|| wrong(&"it does not begin with http:// or https://"))?;
+        if *scheme == Scheme::HTTPS && settings.tls.is_none() {
+            return Err(wrong(&"https needs a CA certificate"));
         }
-        let channel = endpoint.connect_lazy().map_err(BoxError::from);
-        Ok(Self::over(BoxCloneSyncService::new(channel), url))
+        let authority = uri.authority().ok_or_else(|| wrong(&"it names no host"))?;
+        let balance = Balance::new(scheme.clone(), authority.clone(), settings.clone());
+        let carrier = tower::service_fn(move |request| {
+            let balance = balance.clone();
+            async move { balance.call(request).await }
+        });
+        Ok(Self::over(BoxCloneSyncService::new(carrier), url))
     }
 
     /// No way at all: every call is refused, since nobody said where `service` is.

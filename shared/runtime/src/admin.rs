@@ -1,4 +1,5 @@
-//! The admin port: `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it takes calls) for probes.
+//! The admin port: `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it takes calls) for probes, and
+//! gRPC health for those that ask so: never encrypted, whatever the port for calls is.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 
 use crate::telemetry::Metrics;
 
@@ -29,13 +31,15 @@ pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     ready: watch::Receiver<bool>,
+    probes: Routes,
     stop: CancellationToken,
 ) {
     let routes = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readiness))
         .route("/metrics", get(scrape))
-        .with_state(Admin { metrics, ready });
+        .with_state(Admin { metrics, ready })
+        .merge(probes.into_axum_router());
     // A scraper that keeps its connection open must not keep the process: dropping the server ends it.
     let served = stop.run_until_cancelled(axum::serve(listener, routes).into_future()).await;
     if let Some(Err(error)) = served {
@@ -83,7 +87,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let (ready, reader) = watch::channel(false);
         let stop = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, Metrics::default(), reader, stop.clone()));
+        let served = tokio::spawn(serve(listener, Metrics::default(), reader, Routes::default(), stop.clone()));
         assert_eq!(healthcheck(address).await, Err("not ready: not ready".to_owned()));
         ready.send_replace(true);
         assert_eq!(healthcheck(address).await, Ok(()));

@@ -1,20 +1,44 @@
-//! The first half of a start: databases opened, modules wired, schemas brought up to date. All that is wrong with the
-//! settings of any module is said at once.
+//! The first half of a start: databases opened, modules wired, schemas brought up to date.
 
 use std::sync::{Arc, Mutex};
 
 use futures::future::try_join_all;
 use guanxi_kernel::Clock;
-use guanxi_rpc::{Local, PeerSettings, Peers};
+use guanxi_rpc::transport::RemoteSettings;
+use guanxi_rpc::{ClientTls, Local, PeerSettings, Peers};
 use guanxi_store::migrate::Migrations;
 use guanxi_store::{Database, DatabaseConfig};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::auth::Keys;
+use crate::edge;
 use crate::error::StartError;
 use crate::jobs::{Jobs, Wake};
 use crate::module::{Module, ModuleContext, Service};
-use crate::settings::{Faults, Settings};
+use crate::settings::Settings;
+
+/// How the services of a process reach each other and those elsewhere.
+pub(crate) struct Ways {
+    pub(crate) keys: Keys,
+    pub(crate) local: Local,
+    pub(crate) tls: Option<ClientTls>,
+}
+
+impl Ways {
+    /// Reads the keys and certificates that the settings name.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, StartError> {
+        Ok(Self { keys: Keys::read(&settings.auth)?, local: Local::new(), tls: edge::client(settings)? })
+    }
+
+    /// The ways of `service` to the others.
+    pub(crate) fn peers(&self, settings: &Settings, service: &str) -> Result<Peers, StartError> {
+        let urls = settings.peers.iter().map(|(peer, url)| (peer.clone(), url.expose().to_owned())).collect();
+        let remote = RemoteSettings { tls: self.tls.clone(), ..RemoteSettings::default() };
+        let peers = PeerSettings { urls, remote, ..PeerSettings::default() };
+        Peers::new(&self.local, &peers, self.keys.tokens(service)?)
+            .map_err(|error| StartError::new(format!("{error}; check the section [peers]")))
+    }
+}
 
 /// A module with what was made for it.
 pub(crate) struct Built {
@@ -29,44 +53,52 @@ pub(crate) struct Built {
 pub(crate) async fn build(
     settings: &Arc<Settings>,
     services: &[Service],
-    keys: &Keys,
-    local: &Local,
+    ways: &Ways,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Built>, StartError> {
     let databases = try_join_all(services.iter().map(|service| open(settings, service.name, clock))).await?;
-    let mut built = Vec::new();
-    let mut migrations = Vec::new();
-    let mut faults = Faults::default();
-    for (service, db) in services.iter().zip(databases) {
-        let (jobs, woken) = Jobs::new(service.name);
-        let context = ModuleContext {
-            service: service.name,
-            settings: Arc::clone(settings),
-            database: db.clone(),
-            migrations: Mutex::default(),
-            peers: peers(settings, service.name, keys, local)?,
-            jobs: jobs.clone(),
-        };
-        match (service.module)(&context) {
-            Ok(module) => {
-                migrations.push(context.migrations.into_inner().expect("nobody panics while holding it"));
-                built.push(Built { module, db, peers: context.peers, jobs, woken });
-            }
-            Err(StartError::Settings(found)) => faults.append(found),
-            Err(other) => return Err(other),
-        }
-    }
-    faults.or(())?;
-    try_join_all(built.iter().zip(migrations).map(|(built, migrations)| migrate(built, migrations))).await?;
-    Ok(built)
+    let wired = services.iter().zip(databases).map(|(service, db)| wire(settings, service, db, ways));
+    let wired: Vec<_> = wired.collect::<Result<_, _>>()?;
+    try_join_all(wired.into_iter().map(async |(built, migrations)| {
+        let migrated = built.db.migrate(migrations).await;
+        migrated.map_err(|error| StartError::migrate(built.module.service, &place(settings), &error))?;
+        Ok(built)
+    }))
+    .await
 }
 
-async fn open(settings: &Settings, service: &'static str, clock: &Arc<dyn Clock>) -> Result<Database, StartError> {
+/// Wires one module over its database, which is only looked at so far.
+pub(crate) fn wire(
+    settings: &Arc<Settings>,
+    service: &Service,
+    db: Database,
+    ways: &Ways,
+) -> Result<(Built, Migrations), StartError> {
+    let (jobs, woken) = Jobs::new(service.name);
+    let context = ModuleContext {
+        service: service.name,
+        settings: Arc::clone(settings),
+        database: db.clone(),
+        migrations: Mutex::default(),
+        peers: ways.peers(settings, service.name)?,
+        jobs: jobs.clone(),
+    };
+    let module = (service.module)(&context)?;
+    let migrations = context.migrations.into_inner().expect("nobody panics while holding it");
+    Ok((Built { module, db, peers: context.peers, jobs, woken }, migrations))
+}
+
+/// Opens the database of a service.
+pub(crate) async fn open(
+    settings: &Settings,
+    service: &'static str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Database, StartError> {
     let database = &settings.database;
     let config = if database.is_embedded() {
         DatabaseConfig::Sqlite { data_dir: database.data_dir.clone(), readers: database.readers }
     } else {
-        DatabaseConfig::Postgres { url: database.url.expose().to_owned(), connections: database.connections }
+        DatabaseConfig::Postgres { url: database.connection_url(), connections: database.connections }
     };
     let partitions = match (settings.events.partitions, &config) {
         (0, DatabaseConfig::Sqlite { .. }) => 2,
@@ -74,21 +106,11 @@ async fn open(settings: &Settings, service: &'static str, clock: &Arc<dyn Clock>
         (set, _) => set.into(),
     };
     let opened = Database::connect(service, &config, partitions, Arc::clone(clock)).await;
-    opened.map_err(|error| match config {
-        DatabaseConfig::Sqlite { data_dir, .. } => {
-            StartError::database(service, &data_dir.join(format!("{service}.db")).display(), &error)
-        }
-        DatabaseConfig::Postgres { .. } => StartError::database(service, &database.url, &error),
-    })
+    opened.map_err(|error| StartError::database(service, &place(settings), database.is_embedded(), &error))
 }
 
-fn peers(settings: &Settings, service: &str, keys: &Keys, local: &Local) -> Result<Peers, StartError> {
-    let urls = settings.peers.iter().map(|(peer, url)| (peer.clone(), url.expose().to_owned())).collect();
-    let peers = PeerSettings { urls, ..PeerSettings::default() };
-    Peers::new(local, &peers, keys.tokens(service)?)
-        .map_err(|error| StartError::new(format!("{error}; check the section [peers]")))
-}
-
-async fn migrate(built: &Built, migrations: Migrations) -> Result<(), StartError> {
-    built.db.migrate(migrations).await.map_err(|error| StartError::migrate(built.module.service, &error))
+/// Where the data is, as it may be shown.
+pub(crate) fn place(settings: &Settings) -> String {
+    let database = &settings.database;
+    if database.is_embedded() { database.data_dir.display().to_string() } else { database.url.to_string() }
 }

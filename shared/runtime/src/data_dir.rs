@@ -1,6 +1,7 @@
 //! The data directory of an embedded process, and its lock: one process at a time, even after kill −9.
 
 use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::error::StartError;
@@ -14,15 +15,32 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directory where it is missing, and takes its lock.
     pub(crate) fn take(data_dir: &Path) -> Result<Self, StartError> {
+        Self::try_take(data_dir)?.ok_or_else(|| StartError::in_use(data_dir))
+    }
+
+    /// The same; `None` where another process has it. Writes as much as a new database takes, to disk, so that a full one
+    /// is found out before anything is promised.
+    pub(crate) fn try_take(data_dir: &Path) -> Result<Option<Self>, StartError> {
         let failed = |error| StartError::data_dir(data_dir, &error);
         fs::create_dir_all(data_dir).map_err(failed)?;
         let lock = File::create(data_dir.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StartError::in_use(data_dir)),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        let probe = data_dir.join("probe");
+        let written = write_through(&probe);
+        fs::remove_file(&probe).ok();
+        written.map(|()| Some(Self { _lock: lock })).map_err(failed)
     }
+}
+
+/// Writes a mebibyte and waits until it is on disk.
+fn write_through(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(&[0x5a; 1 << 20])?;
+    file.sync_data()
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub enum StartError {
 impl StartError {
     /// Something that a module needs and cannot have: say what, where, and what to do, in one line.
     pub fn new(what: impl Display) -> Self {
-        Self::Other(what.to_string())
+        let said = what.to_string();
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        Self::Other(lines.join(" "))
     }
 
     pub(crate) fn telemetry(what: &str, error: &dyn Display) -> Self {
@@ -42,9 +44,14 @@ impl StartError {
 
     pub(crate) fn data_dir(data_dir: &Path, error: &std::io::Error) -> Self {
         let shown = data_dir.display();
-        Self::Other(format!(
-            "cannot write to the data directory {shown}: {error}; make it writable for this user, or choose another one \
-             (database.data_dir, --data-dir)"
+        let advice = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "make room on its disk",
+            std::io::ErrorKind::ReadOnlyFilesystem => "mount it for writing",
+            _ => "make it writable for this user",
+        };
+        Self::new(format!(
+            "cannot write to the data directory {shown}: {error}; {advice}, or choose another one (database.data_dir, \
+             --data-dir)"
         ))
     }
 
@@ -56,16 +63,32 @@ impl StartError {
         ))
     }
 
-    pub(crate) fn database(service: &str, place: &dyn Display, error: &StoreError) -> Self {
-        Self::Other(format!(
-            "the database of {service} cannot be opened at {place}: {error}; check that the server is up, the database \
-             exists and the user may use it (database.url, --database)"
-        ))
+    pub(crate) fn database(service: &str, place: &str, embedded: bool, error: &StoreError) -> Self {
+        let advice = if embedded {
+            "make the file one of SQLite's that this user may write, or choose another directory (--data-dir)"
+        } else {
+            "check that the server is up, the database exists and the user may use it (database.url, --database)"
+        };
+        Self::new(format!("the database of {service} cannot be opened at {place}: {error}; {advice}"))
     }
 
-    pub(crate) fn migrate(service: &str, error: &StoreError) -> Self {
-        Self::Other(format!(
-            "the database of {service} cannot be migrated: {error}; nothing was changed by the migration that failed"
-        ))
+    pub(crate) fn migrate(service: &str, place: &str, error: &StoreError) -> Self {
+        Self::new(match error {
+            StoreError::Unfit(unfit) => format!("the database of {service} at {place} cannot be used: {unfit}"),
+            error => format!(
+                "the database of {service} at {place} cannot be migrated: {error}; nothing was changed by the migration \
+                 that failed"
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_database_says_becomes_one_line() {
+        assert_eq!(StartError::new("no\n  way\n").to_string(), "no way");
     }
 }

@@ -7,7 +7,10 @@ pub mod admin;
 mod api;
 mod auth;
 mod build;
+mod bus;
 mod data_dir;
+pub mod doctor;
+mod edge;
 pub mod error;
 pub mod figures;
 pub mod jobs;
@@ -22,6 +25,7 @@ pub mod start;
 pub mod telemetry;
 
 pub use admin::healthcheck;
+pub use doctor::{Finding, Verdict, doctor};
 pub use error::StartError;
 pub use figures::Figures;
 pub use guanxi_store::verify::{Breach, Checked, Invariant};

@@ -23,13 +23,15 @@ use crate::error::StartError;
 use crate::figures::{Figures, Summary};
 use crate::jobs::{Declared, Job, Jobs};
 use crate::measure::Look;
-use crate::settings::{Section, Settings};
+use crate::settings::{Faults, Section, Settings};
 
 /// How a service's module is made: its name and its `module()`.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
     /// The service's name, such as `loyalty`.
     pub name: &'static str,
+    /// Checks its section of the settings.
+    pub settings: fn(&Settings) -> Result<(), Faults>,
     /// Its wiring.
     pub module: fn(&ModuleContext) -> Result<Module, StartError>,
 }

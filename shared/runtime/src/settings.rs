@@ -3,6 +3,7 @@
 
 mod check;
 mod faults;
+mod files;
 mod secret;
 mod tree;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use faults::{Fault, Faults};
 pub use secret::{Secret, Url};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub server: Server,
     /// Who may call.
     pub auth: Auth,
+    /// How connections are encrypted.
+    pub tls: Tls,
     /// Where the services keep their data.
     pub database: Database,
     /// The bus between processes.
@@ -107,6 +110,15 @@ pub struct Server {
     /// How long calls may go on after the process was asked to stop.
     #[serde(with = "duration")]
     pub drain: Duration,
+    /// After how long a connection takes no more calls, so that clients connect anew.
+    #[serde(with = "duration")]
+    pub connection_age: Duration,
+    /// How long streams on such a connection may go on.
+    #[serde(with = "duration")]
+    pub connection_grace: Duration,
+    /// The origins of pages that may call by gRPC-Web.
+    #[serde(deserialize_with = "list")]
+    pub web_origins: Vec<String>,
 }
 
 /// `[auth]`
@@ -114,12 +126,23 @@ pub struct Server {
 pub struct Auth {
     /// How callers are known.
     pub mode: AuthMode,
-    /// The secret (hs256) or the public key in PEM (eddsa).
+    /// The secret (hs256) or the public key in PEM (eddsa, jwks).
     pub key: Secret,
     /// A file that holds it.
     pub key_file: PathBuf,
-    /// The file of the private key in PEM (eddsa) that tokens for other services are signed with.
+    /// The file of the private key in PEM (eddsa, jwks) that tokens for other services are signed with.
     pub signing_key_file: PathBuf,
+    /// Where the identity provider has its keys (jwks).
+    pub jwks_url: Url,
+    /// The authorities that signed that server's certificate; empty: those that this machine trusts.
+    pub jwks_ca_file: PathBuf,
+    /// How long the provider's keys are used that could not be fetched again.
+    #[serde(with = "duration")]
+    pub jwks_stale: Duration,
+    /// What `iss` of the provider's tokens must be.
+    pub issuer: String,
+    /// What `aud` of the provider's tokens must be, or hold.
+    pub audience: String,
 }
 
 /// How callers are known.
@@ -132,6 +155,8 @@ pub enum AuthMode {
     Hs256,
     /// By tokens signed with an Ed25519 key.
     Eddsa,
+    /// By tokens of an identity provider, and those that services sign for each other with an Ed25519 key.
+    Jwks,
 }
 
 impl TryFrom<String> for AuthMode {
@@ -142,9 +167,32 @@ impl TryFrom<String> for AuthMode {
             "off" => Ok(Self::Off),
             "hs256" => Ok(Self::Hs256),
             "eddsa" => Ok(Self::Eddsa),
-            _ => Err("must be off, hs256 or eddsa"),
+            "jwks" => Ok(Self::Jwks),
+            _ => Err("must be off, hs256, eddsa or jwks"),
         }
     }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tls {
+    /// The chain that callers are shown; empty: calls are not encrypted.
+    pub certificate_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+    /// The authorities that sign callers' certificates; empty: callers are asked for none.
+    pub client_ca_file: PathBuf,
+    /// Whether a caller must show a certificate.
+    pub client_required: bool,
+    /// The authorities that signed the certificates of `https` peers.
+    pub peer_ca_file: PathBuf,
+    /// The chain that peers are shown; empty: none.
+    pub peer_certificate_file: PathBuf,
+    /// Its private key.
+    pub peer_key_file: PathBuf,
+    /// How often the files are looked at.
+    #[serde(with = "duration")]
+    pub reload: Duration,
 }
 
 /// `[database]`
@@ -152,6 +200,10 @@ impl TryFrom<String> for AuthMode {
 pub struct Database {
     /// The PostgreSQL server; empty for SQLite.
     pub url: Url,
+    /// A file that holds the URL.
+    pub url_file: PathBuf,
+    /// The authorities that signed the server's certificate.
+    pub ca_file: PathBuf,
     /// The directory of the SQLite files.
     pub data_dir: PathBuf,
     /// PostgreSQL connections of each service.
@@ -165,6 +217,16 @@ impl Database {
     pub fn is_embedded(&self) -> bool {
         self.url.is_empty()
     }
+
+    /// The URL with the authorities that the server's certificate is checked with.
+    pub(crate) fn connection_url(&self) -> String {
+        let url = self.url.expose();
+        if self.ca_file.as_os_str().is_empty() {
+            return url.to_owned();
+        }
+        let joint = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{joint}sslrootcert={}", self.ca_file.display())
+    }
 }
 
 /// `[redis]`
@@ -172,6 +234,10 @@ impl Database {
 pub struct Redis {
     /// The server; empty for the bus in memory.
     pub url: Url,
+    /// A file that holds the URL.
+    pub url_file: PathBuf,
+    /// The authorities that signed the server's certificate; empty: those that this machine trusts.
+    pub ca_file: PathBuf,
 }
 
 /// `[events]`
@@ -236,11 +302,28 @@ impl TryFrom<String> for LogFormat {
 /// Durations as `1m30s`.
 pub use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 
+/// A list, or, as in the environment, its parts separated by commas.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::List(list) => list,
+        Given::Text(text) => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
+    })
+}
+
 /// The sections that the runtime reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Shared {
     server: Server,
     auth: Auth,
+    tls: Tls,
     database: Database,
     redis: Redis,
     peers: BTreeMap<String, Url>,
@@ -263,8 +346,9 @@ impl Settings {
             sections.extend(raw.remove(*service).map(|section| ((*service).to_owned(), section)));
         }
         let Some(shared) = tree::typed("", raw, &Shared::defaults(), &mut faults) else { return Err(faults) };
-        let Shared { server, auth, database, redis, peers, events, jobs, telemetry } = shared;
-        let settings = Self { server, auth, database, redis, peers, events, jobs, telemetry, sections };
+        let Shared { server, auth, tls, database, redis, peers, events, jobs, telemetry } = shared;
+        let mut settings = Self { server, auth, tls, database, redis, peers, events, jobs, telemetry, sections };
+        files::read(&mut settings, &mut faults);
         check::check(&settings, services, &mut faults);
         faults.or(settings)
     }
@@ -292,8 +376,8 @@ impl Settings {
 impl Default for Settings {
     /// The defaults alone: everything embedded, in `.guanxi`.
     fn default() -> Self {
-        let Shared { server, auth, database, redis, peers, events, jobs, telemetry } = Shared::defaults();
-        Self { server, auth, database, redis, peers, events, jobs, telemetry, sections: BTreeMap::new() }
+        let Shared { server, auth, tls, database, redis, peers, events, jobs, telemetry } = Shared::defaults();
+        Self { server, auth, tls, database, redis, peers, events, jobs, telemetry, sections: BTreeMap::new() }
     }
 }
 
@@ -304,6 +388,7 @@ impl fmt::Display for Settings {
         let shared = Shared {
             server: this.server,
             auth: this.auth,
+            tls: this.tls,
             database: this.database,
             redis: this.redis,
             peers: this.peers,
@@ -321,10 +406,11 @@ impl Shared {
     }
 }
 
-/// The raw settings of file, environment and flags, the last one winning.
+/// The raw settings of files, environment and flags, the last one winning.
 fn read(sources: Sources, faults: &mut Faults) -> tree::Table {
     let mut builder = Config::builder();
-    if let Some(file) = sources.file {
+    let image = sources.environment.iter().find(|(key, _)| key == IMAGE_DEFAULTS).map(|(_, file)| PathBuf::from(file));
+    for file in image.into_iter().chain(sources.file) {
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
     let variables = sources.environment.into_iter().filter(|(key, _)| key.contains("__")).collect();
@@ -339,6 +425,9 @@ fn read(sources: Sources, faults: &mut Faults) -> tree::Table {
         tree::Table::new()
     })
 }
+
+/// The variable that names a file of settings over which all others go: an image has other defaults than a machine.
+const IMAGE_DEFAULTS: &str = "GUANXI_DEFAULTS";
 
 #[cfg(test)]
 mod tests;

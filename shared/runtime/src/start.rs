@@ -4,11 +4,10 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use guanxi_kernel::{Clock, SystemClock};
-use guanxi_messaging::{Bus, Consumer, MemoryBus, RedisBus, Relay};
-use guanxi_rpc::{Authentication, Health, Local, Rate, ServerSettings, Shutdown, Stack, StackSettings, serve};
+use guanxi_messaging::{Bus, Consumer, MemoryBus, Relay};
+use guanxi_rpc::{Authentication, Health, Rate, ServerSettings, Shutdown, Stack, StackSettings, serve};
 use guanxi_store::verify::Invariant;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,20 +15,18 @@ use tonic::service::Routes;
 
 use crate::admin;
 use crate::api::{Host, Hosted};
-use crate::auth::Keys;
-use crate::build::{Built, build};
+use crate::build::{Built, Ways, build, place};
+use crate::bus;
 use crate::data_dir::DataDir;
+use crate::edge;
 use crate::error::StartError;
 use crate::jobs::Runner;
 use crate::measure::Measuring;
 use crate::module::Service;
 use crate::process::{Process, Stages};
 use crate::replays::RpcReplays;
-use crate::settings::Settings;
+use crate::settings::{Faults, Settings};
 use crate::telemetry::Metrics;
-
-/// How long the bus may take to say whether it is set up well.
-const BUS_ANSWER: Duration = Duration::from_millis(500);
 
 /// What a process is made of besides its settings: what a test puts in the place of the usual.
 #[derive(Debug)]
@@ -69,12 +66,15 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     // Whoever comes second finds the first one's provider, which is the same.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
-    let keys = Keys::read(&settings.auth)?;
-    let authentication = keys.authentication()?;
+    sections(&settings, services)?;
+    let (ways, shutdown) = (Ways::read(&settings)?, Shutdown::new());
+    let authentication = ways.keys.authentication()?;
+    let tls = edge::server(&settings)?;
     let data_dir = take_data_dir(&settings)?;
-    let bus = bus(&settings, parts.bus).await?;
-    let (local, shutdown) = (Local::new(), Shutdown::new());
-    let mut built = build(&settings, services, &keys, &local, &parts.clock).await?;
+    let bus = open_bus(&settings, parts.bus).await?;
+    let mut built = build(&settings, services, &ways, &parts.clock).await?;
+    let local = ways.local.clone();
+    fetch_keys(&ways);
 
     let hosted: Vec<Hosted> = built.iter().map(|built| host(built, &settings)).collect();
     let (health, routes) = mount(&hosted, &mut built).await;
@@ -87,11 +87,19 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     let address_of = |listener: &Option<TcpListener>| listener.as_ref().and_then(|bound| bound.local_addr().ok());
     let (address, admin_address) = (address_of(&grpc), address_of(&admin));
     if let Some(listener) = grpc {
-        let server = ServerSettings { drain: settings.server.drain, ..ServerSettings::default() };
+        let server = ServerSettings {
+            drain: settings.server.drain,
+            connection_age: settings.server.connection_age,
+            connection_grace: settings.server.connection_grace,
+            web_origins: settings.server.web_origins.clone(),
+            tls: tls.clone(),
+            ..ServerSettings::default()
+        };
         stages.server.spawn("server", |_| serve(listener, stack, server, shutdown.clone()));
     }
     if let Some(listener) = admin {
-        stages.admin.spawn("admin port", |stop| admin::serve(listener, parts.metrics, readiness, stop));
+        let probes = health.probes();
+        stages.admin.spawn("admin port", |stop| admin::serve(listener, parts.metrics, readiness, probes, stop));
     }
     for built in built {
         set_to_work(built, &settings, &bus, &shutdown, &mut stages);
@@ -99,7 +107,7 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     health.set_all(true).await;
     ready.send_replace(true);
     let _data_dir = data_dir;
-    Ok(Process { settings, hosted, local, address, admin_address, health, ready, shutdown, stages, _data_dir })
+    Ok(Process { settings, hosted, local, address, admin_address, health, ready, shutdown, tls, stages, _data_dir })
 }
 
 /// Brings the schemas of these services up to date, and nothing else.
@@ -108,12 +116,13 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
 /// [`StartError`]: what is wrong, where, and what to do.
 pub async fn migrate(settings: Settings, services: &[Service]) -> Result<(), StartError> {
     let settings = Arc::new(settings);
-    let keys = Keys::read(&settings.auth)?;
+    sections(&settings, services)?;
+    let ways = Ways::read(&settings)?;
     let _data_dir = take_data_dir(&settings)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    for built in build(&settings, services, &keys, &Local::new(), &clock).await? {
+    for built in build(&settings, services, &ways, &clock).await? {
         let closed = built.db.close().await;
-        closed.map_err(|error| StartError::migrate(built.module.service, &error))?;
+        closed.map_err(|error| StartError::migrate(built.module.service, &place(&settings), &error))?;
     }
     Ok(())
 }
@@ -122,22 +131,41 @@ fn take_data_dir(settings: &Settings) -> Result<Option<DataDir>, StartError> {
     settings.database.is_embedded().then(|| DataDir::take(&settings.database.data_dir)).transpose()
 }
 
-async fn bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Arc<dyn Bus>, StartError> {
+/// Says all that is wrong in the sections of these services, before anything is opened.
+fn sections(settings: &Settings, services: &[Service]) -> Result<(), StartError> {
+    let mut faults = Faults::default();
+    for service in services {
+        if let Err(found) = (service.settings)(settings) {
+            faults.append(found);
+        }
+    }
+    Ok(faults.or(())?)
+}
+
+async fn open_bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Arc<dyn Bus>, StartError> {
     if let Some(given) = given {
         return Ok(given);
     }
     if settings.redis.url.is_empty() {
         return Ok(Arc::new(MemoryBus::default()));
     }
-    let bus = RedisBus::connect(settings.redis.url.expose()).await;
-    let bus = bus.map_err(|error| StartError::new(format!("{error}; check redis.url, --redis")))?;
+    let redis = bus::open(&settings.redis).await?;
     // A Redis that is away, or forgets, delays events and loses none: no reason not to start.
-    match tokio::time::timeout(BUS_ANSWER, bus.unfit()).await {
-        Ok(Ok(faults)) => faults.iter().for_each(|fault| tracing::warn!(fault, "redis is not set up for events")),
-        Ok(Err(error)) => tracing::warn!(%error, "redis does not answer yet; events wait in the outbox"),
-        Err(_) => tracing::warn!("redis does not answer yet; events wait in the outbox"),
+    match bus::state(&redis).await {
+        Ok(state) => state.unfit().iter().for_each(|fault| tracing::warn!(fault, "redis is not set up for events")),
+        Err(error) => tracing::warn!(%error, "redis does not answer yet; events wait in the outbox"),
     }
-    Ok(Arc::new(bus))
+    Ok(Arc::new(redis))
+}
+
+/// Has the identity provider's keys fetched beside the start: without them its tokens are refused for now, and others not.
+fn fetch_keys(ways: &Ways) {
+    let Some(provider) = ways.keys.provider().cloned() else { return };
+    tokio::spawn(async move {
+        if let Err(error) = provider.fetch().await {
+            tracing::warn!(%error, "the identity provider's keys could not be had yet; check auth.jwks_url");
+        }
+    });
 }
 
 /// A service as the common services show it.

@@ -1,12 +1,15 @@
 //! Connecting: one SQLite file or one PostgreSQL database or schema for each service; a pool to write and one to read.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guanxi_kernel::{Clock, OrganizationId};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+use sea_orm::sqlx::{self, Connection};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement};
 use tokio::sync::Notify;
 
 use crate::Result;
@@ -40,6 +43,7 @@ pub struct Database {
 
 pub(crate) struct Inner {
     pub(crate) service: &'static str,
+    schema: &'static str,
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
     pub(crate) backend: DbBackend,
@@ -62,13 +66,14 @@ impl Database {
     /// Opens the database of `service`. `partitions` is how many ways its events are spread.
     ///
     /// # Errors
-    /// Where it cannot be reached within ten seconds, or its folder cannot be written.
+    /// Where it cannot be reached, at once or within ten seconds, or its folder cannot be written.
     pub async fn connect(
         service: &'static str,
         config: &DatabaseConfig,
         partitions: u32,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        let mut own_database = true;
         let (mut writer, mut reader) = match config {
             DatabaseConfig::Sqlite { data_dir, readers } => {
                 let url = format!("sqlite://{}?mode=rwc", data_dir.join(format!("{service}.db")).display());
@@ -76,9 +81,16 @@ impl Database {
                 (writer, sqlite(&url, (*readers).max(1)).await?)
             }
             DatabaseConfig::Postgres { url, connections } => {
+                own_database = url.contains("{service}");
+                let url = url.replace("{service}", service);
+                answers(&url).await?;
                 let readers = (*connections / 3).max(1);
-                let writer = postgres(url, service, (*connections - readers).max(1), WRITER).await?;
-                (writer, postgres(url, service, readers, READER).await?)
+                let pool = |connections, planner| postgres(&url, service, own_database, connections, planner);
+                let writer = pool((*connections - readers).max(1), WRITER).await?;
+                if !own_database {
+                    create_schema(&writer, service).await?;
+                }
+                (writer, pool(readers, READER).await?)
             }
         };
         let backend = writer.get_database_backend();
@@ -86,6 +98,7 @@ impl Database {
         [&mut writer, &mut reader].into_iter().for_each(|pool| instruments.observe(pool));
         let inner = Inner {
             service,
+            schema: if own_database { "public" } else { service },
             writer,
             reader,
             backend,
@@ -102,6 +115,11 @@ impl Database {
     /// The service whose data it holds.
     pub fn service(&self) -> &'static str {
         self.inner.service
+    }
+
+    /// Where its tables are looked for, on PostgreSQL.
+    pub(crate) fn schema(&self) -> &'static str {
+        self.inner.schema
     }
 
     /// SQLite or PostgreSQL.
@@ -198,18 +216,31 @@ const WRITER: &[(&str, &str)] = &[
 /// Those that read may have to join whole tables.
 const READER: &[(&str, &str)] = &[("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off")];
 
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One connection ahead of the pools', which would try for long what one that is refused says at once.
+async fn answers(url: &str) -> Result<(), DbErr> {
+    let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+    let late = |_| DbErr::Conn(RuntimeErr::Internal(format!("no answer within {PATIENCE:?}")));
+    let options = PgConnectOptions::from_str(url).map_err(failed)?;
+    let connected = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await.map_err(late)?;
+    connected.map_err(failed)?.close().await.map_err(failed)
+}
+
 async fn postgres(
     url: &str,
     service: &'static str,
+    own_database: bool,
     connections: u32,
     planner: &'static [(&str, &str)],
 ) -> Result<DatabaseConnection, DbErr> {
-    let own_database = url.contains("{service}");
-    let mut options = ConnectOptions::new(url.replace("{service}", service));
+    let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .min_connections(1)
-        .connect_timeout(Duration::from_secs(10))
+        // Made beside the calls, and kept: a call waits for a connection only under the highest load.
+        .min_connections(connections.div_ceil(2))
+        .connect_timeout(PATIENCE)
         // Shorter than a call's usual deadline: a database that is away is said to be, instead of nothing.
         .acquire_timeout(Duration::from_secs(5))
         .sqlx_logging(false)
@@ -220,12 +251,18 @@ async fn postgres(
             let options = options.statement_cache_capacity(512).options(planner.iter().copied());
             if own_database { options } else { options.options([("search_path", service)]) }
         });
-    let connection = sea_orm::Database::connect(options).await?;
-    if !own_database {
-        let created = connection.execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS {service}")).await;
-        created.map(|_| ()).or_else(taken_by_another)?;
+    sea_orm::Database::connect(options).await
+}
+
+/// A schema that is there may be used by a role that may not create one.
+async fn create_schema(connection: &DatabaseConnection, service: &'static str) -> Result<(), DbErr> {
+    let sql = "SELECT 1 AS there FROM pg_namespace WHERE nspname = $1";
+    let asked = Statement::from_sql_and_values(DbBackend::Postgres, sql, [service.into()]);
+    if connection.query_one_raw(asked).await?.is_some() {
+        return Ok(());
     }
-    Ok(connection)
+    let created = connection.execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS {service}")).await;
+    created.map(|_| ()).or_else(taken_by_another)
 }
 
 /// PostgreSQL's CREATE … IF NOT EXISTS fails for one of two that run it at once; the thing exists all the same.

@@ -6,6 +6,8 @@ use guanxi_kernel::{Refusal, Refused};
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use thiserror::Error;
 
+use crate::inspect::Unfit;
+
 /// Why a transaction did not happen.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -18,6 +20,9 @@ pub enum StoreError {
     /// Somebody else wrote first; the whole transaction may be tried again.
     #[error("conflict: {0}")]
     Conflict(&'static str),
+    /// This release cannot work on the database.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// A row holds what the code does not understand.
     #[error("row: {0}")]
     Row(String),
@@ -46,7 +51,7 @@ impl StoreError {
             Self::Conflict(_) => true,
             Self::Refused(refused) => refused.kind() == guanxi_kernel::Kind::Unavailable,
             Self::Database(error) => fault(error) != Fault::Broken,
-            Self::Row(_) => false,
+            Self::Row(_) | Self::Unfit(_) => false,
         }
     }
 
@@ -54,7 +59,7 @@ impl StoreError {
         match self {
             Self::Conflict(_) => Fault::Retry,
             Self::Database(error) => fault(error),
-            Self::Refused(_) | Self::Row(_) => Fault::Broken,
+            Self::Refused(_) | Self::Row(_) | Self::Unfit(_) => Fault::Broken,
         }
     }
 }
@@ -78,15 +83,30 @@ fn fault(error: &DbErr) -> Fault {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Fault::Away,
-        sqlx::Error::Database(error) => match error.code().as_deref() {
-            // PostgreSQL: serialization failure, deadlock. SQLite: busy, busy snapshot, locked.
-            Some("40001" | "40P01" | "5" | "517" | "6" | "262") => Fault::Retry,
-            // Shutting down, starting up, too many connections, read-only (a demoted primary); disk full; SQLite: full,
-            // I/O error, read-only.
-            Some(code) if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => Fault::Away,
-            Some("25006" | "13" | "10" | "8") => Fault::Away,
+        sqlx::Error::Database(error) => coded(error.code().as_deref().unwrap_or_default()),
+        _ => Fault::Broken,
+    }
+}
+
+/// What a code means: of PostgreSQL five signs, of SQLite a number.
+fn coded(code: &str) -> Fault {
+    if let (Ok(number), true) = (code.parse::<u32>(), code.len() < 5) {
+        // The last byte is the kind, the others say more of it: 778 is an I/O error while writing.
+        return match number & 0xff {
+            // Busy, locked.
+            5 | 6 => Fault::Retry,
+            // Read-only, I/O error, full, cannot open.
+            8 | 10 | 13 | 14 => Fault::Away,
             _ => Fault::Broken,
-        },
+        };
+    }
+    match code {
+        // Serialization failure, deadlock.
+        "40001" | "40P01" => Fault::Retry,
+        // Read-only (a demoted primary).
+        "25006" => Fault::Away,
+        // Shutting down, starting up; connection lost; too many connections, disk full.
+        code if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => Fault::Away,
         _ => Fault::Broken,
     }
 }
@@ -103,6 +123,24 @@ impl Refusal for StoreError {
             error => {
                 tracing::error!(%error, "a transaction failed");
                 Refused::internal("the service failed; the log of the call says why")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_says_whether_to_try_again_at_once_later_or_never() {
+        for (codes, fault) in [
+            (["40001", "40P01", "5", "517", "262"], Fault::Retry),
+            (["57P01", "53100", "13", "778", "1032"], Fault::Away),
+            (["23505", "42P01", "1", "2067", ""], Fault::Broken),
+        ] {
+            for code in codes {
+                assert_eq!(coded(code), fault, "{code}");
             }
         }
     }

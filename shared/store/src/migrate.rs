@@ -14,11 +14,24 @@ use crate::{Database, Result, StoreError};
 pub type Migrations = Vec<Box<dyn MigrationTrait>>;
 
 impl Database {
-    /// Brings the schema up to date: the store's tables, then the service's. Replicas take turns.
+    /// Brings the schema up to date: the store's tables, then the service's. Replicas take turns. A schema that is up to
+    /// date is only looked at: whoever works on it need not have the right to change it.
     ///
     /// # Errors
-    /// The database's; a migration that fails leaves its own changes undone.
+    /// [`StoreError::Unfit`] where this release cannot work on the database; else the database's. A migration that fails
+    /// leaves its own changes undone.
     pub async fn migrate(&self, service: Migrations) -> Result<()> {
+        self.inner.known.get_or_init(|| all(&service).map(str::to_owned).collect());
+        let found = self.inspect(&service).await?;
+        if let Some(unfit) = found.unfit.into_iter().next() {
+            return Err(unfit.into());
+        }
+        for newer in &found.unknown {
+            tracing::info!(service = self.service(), migration = %newer, "the schema is newer than this release");
+        }
+        if found.missing.is_empty() {
+            return Ok(());
+        }
         let holder = guanxi_kernel::new_id();
         self.inner.writer.execute_unprepared(LEASE_TABLE).await.map(|_| ()).or_else(taken_by_another)?;
         while !self.lease("migrate", holder, Duration::from_secs(60)).await? {
@@ -31,21 +44,13 @@ impl Database {
 
     async fn migrate_alone(&self, service: Migrations, holder: Uuid) -> Result<()> {
         let all: Migrations = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service).collect();
-        let known: Vec<String> = all.iter().map(|migration| migration.name().to_owned()).collect();
-        let known = self.inner.known.get_or_init(|| known);
-        let writer = &self.inner.writer;
-        writer
+        self.inner
+            .writer
             .execute_unprepared(
                 "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL)",
             )
             .await?;
-        let rows = writer
-            .query_all_raw(sea_orm::Statement::from_string(self.inner.backend, "SELECT name FROM migration"))
-            .await?;
-        let applied: Vec<String> = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, DbErr>>()?;
-        for newer in applied.iter().filter(|name| !known.contains(name)) {
-            tracing::info!(service = self.service(), migration = %newer, "the schema is newer than this release");
-        }
+        let applied = self.migrations().await?;
         for migration in all.iter().filter(|migration| !applied.contains(&migration.name().to_owned())) {
             if !self.lease("migrate", holder, Duration::from_secs(600)).await? {
                 return Err(StoreError::Conflict("another process took the migration lock"));
@@ -74,6 +79,13 @@ impl Database {
     }
 }
 
+/// The names of the store's migrations and of a service's, in order.
+pub(crate) fn all(service: &Migrations) -> impl Iterator<Item = &str> {
+    std::iter::once(STORE).chain(service.iter().map(|migration| migration.name()))
+}
+
+const STORE: &str = "m0001_store";
+
 const LEASE_TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name varchar(200) PRIMARY KEY, \
                            holder uuid NOT NULL, until timestamp with time zone NOT NULL)";
 
@@ -82,7 +94,7 @@ struct Store;
 
 impl MigrationName for Store {
     fn name(&self) -> &str {
-        "m0001_store"
+        STORE
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of Guanxi services share: databases, buses and transports to run one suite over, clocks, probes.
 
+pub mod certificates;
 pub mod combination;
 pub mod data;
 pub mod env;
@@ -10,6 +11,7 @@ pub mod redis;
 pub mod servers;
 pub mod setup;
 
+pub use certificates::Authority;
 pub use combination::Combination;
 pub use data::{data_dir, olist, repository};
 pub use env::Env;

@@ -68,7 +68,7 @@ async fn create_database(url: &str, name: &str) -> io::Result<()> {
 
 fn start_shared(data: &Path, port: u16) -> io::Result<()> {
     init(data)?;
-    start(data, port, false)
+    start(data, port, false, false)
 }
 
 /// A PostgreSQL of one's own, with fsync and synchronous commit: it may be killed and started again. Ends with the value.
@@ -76,6 +76,7 @@ fn start_shared(data: &Path, port: u16) -> io::Result<()> {
 pub struct OwnPostgres {
     folder: tempfile::TempDir,
     port: u16,
+    tls: bool,
 }
 
 impl OwnPostgres {
@@ -84,13 +85,43 @@ impl OwnPostgres {
     /// # Errors
     /// Where PostgreSQL is not installed, or does not start.
     pub fn start() -> io::Result<Self> {
+        Self::started(None)
+    }
+
+    /// The same with TLS, for `localhost`, with this certificate and key.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_tls(certificate: &Path, key: &Path) -> io::Result<Self> {
+        Self::started(Some((certificate, key)))
+    }
+
+    fn started(tls: Option<(&Path, &Path)>) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
-        let own = Self { folder, port: servers::free_port()? };
+        let own = Self { folder, port: servers::free_port()?, tls: tls.is_some() };
         std::fs::create_dir(own.data())?;
         init(&own.data())?;
-        start(&own.data(), own.port, true)?;
+        if let Some((certificate, key)) = tls {
+            for (from, name) in [(certificate, CERTIFICATE), (key, KEY)] {
+                let to = own.data().join(name);
+                std::fs::copy(from, &to)?;
+                std::fs::set_permissions(&to, PermissionsExt::from_mode(0o600))?;
+                own_by_postgres(&to)?;
+            }
+        }
+        own.start_again()?;
         Ok(own)
+    }
+
+    /// Runs statements in one of its databases, as its owner.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute(&self, database: &str, statements: &str) -> io::Result<()> {
+        let connection = admin(&format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)).await?;
+        connection.execute_unprepared(statements).await.map_err(io::Error::other)?;
+        connection.close().await.map_err(io::Error::other)
     }
 
     fn data(&self) -> PathBuf {
@@ -141,7 +172,7 @@ impl OwnPostgres {
     /// # Errors
     /// Where `pg_ctl` fails.
     pub fn start_again(&self) -> io::Result<()> {
-        start(&self.data(), self.port, true)
+        start(&self.data(), self.port, true, self.tls)
     }
 }
 
@@ -159,12 +190,16 @@ fn init(data: &Path) -> io::Result<()> {
     servers::run(command.arg("-D").arg(data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]))
 }
 
-fn start(data: &Path, port: u16, durable: bool) -> io::Result<()> {
-    let flush = if durable { "on" } else { "off" };
+/// The files of a server with TLS, in its data.
+const CERTIFICATE: &str = "test.crt";
+const KEY: &str = "test.key";
+
+fn start(data: &Path, port: u16, durable: bool, tls: bool) -> io::Result<()> {
+    let [flush, ssl] = [durable, tls].map(|on| if on { "on" } else { "off" });
     let options = format!(
         "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
          -c fsync={flush} -c synchronous_commit={flush} -c full_page_writes={flush} -c shared_buffers=256MB \
-         -c max_wal_size=4GB -c log_min_messages=fatal"
+         -c max_wal_size=4GB -c log_min_messages=fatal -c ssl={ssl} -c ssl_cert_file={CERTIFICATE} -c ssl_key_file={KEY}"
     );
     let mut command = as_postgres("pg_ctl")?;
     servers::run(

@@ -1,7 +1,7 @@
 //! Redis from the installed binary, one of its own for each test that wants one: it starts in milliseconds.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::servers;
 pub struct OwnRedis {
     folder: tempfile::TempDir,
     port: u16,
+    /// Certificate, its key: the port is encrypted where there are some.
+    tls: Option<(PathBuf, PathBuf)>,
+    options: Vec<String>,
     child: Option<Child>,
 }
 
@@ -21,7 +24,28 @@ impl OwnRedis {
     /// # Errors
     /// Where `redis-server` is not installed, or does not start.
     pub fn start() -> io::Result<Self> {
-        let mut own = Self { folder: tempfile::tempdir()?, port: servers::free_port()?, child: None };
+        Self::started(None, &[])
+    }
+
+    /// The same with these options more, such as `["--appendonly", "no"]`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(options: &[&str]) -> io::Result<Self> {
+        Self::started(None, options)
+    }
+
+    /// The same over TLS alone, for `localhost`, with this certificate and key.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_tls(certificate: &Path, key: &Path) -> io::Result<Self> {
+        Self::started(Some((certificate.to_owned(), key.to_owned())), &[])
+    }
+
+    fn started(tls: Option<(PathBuf, PathBuf)>, options: &[&str]) -> io::Result<Self> {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut own = Self { folder: tempfile::tempdir()?, port: servers::free_port()?, tls, options, child: None };
         own.start_again()?;
         Ok(own)
     }
@@ -36,7 +60,10 @@ impl OwnRedis {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        match self.tls {
+            None => format!("redis://127.0.0.1:{}", self.port),
+            Some(_) => format!("rediss://localhost:{}", self.port),
+        }
     }
 
     /// Starts it again on the same port, with what its append-only file has.
@@ -44,7 +71,7 @@ impl OwnRedis {
     /// # Errors
     /// Where it does not answer within ten seconds.
     pub fn start_again(&mut self) -> io::Result<()> {
-        self.child = Some(spawn(self.folder.path(), self.port)?);
+        self.child = Some(self.spawn()?);
         let until = Instant::now() + Duration::from_secs(10);
         while !servers::answers(self.port) {
             if Instant::now() > until {
@@ -85,6 +112,27 @@ impl OwnRedis {
         }
     }
 
+    /// Starts the server under a shell that ends it when our end of its standard input closes: when we end, however we do.
+    fn spawn(&self) -> io::Result<Child> {
+        let script = "redis-server --bind 127.0.0.1 --appendonly yes --appendfsync everysec --maxmemory-policy noeviction \
+                      --save '' --logfile log \"$@\" & server=$!; trap 'kill -9 $server' EXIT; read -r _; ";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "redis", "--dir"]).arg(self.folder.path());
+        let port = self.port.to_string();
+        match &self.tls {
+            None => command.args(["--port", &port]),
+            Some((certificate, key)) => command
+                .args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no", "--tls-cert-file"])
+                .arg(certificate)
+                .arg("--tls-key-file")
+                .arg(key)
+                .arg("--tls-ca-cert-file")
+                .arg(certificate),
+        };
+        command.args(&self.options);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    }
+
     /// The first line of the answer to a command.
     fn ask(&self, command: &[u8]) -> io::Result<String> {
         use std::io::{BufRead, BufReader, Write};
@@ -102,13 +150,4 @@ impl Drop for OwnRedis {
             eprintln!("a Redis of a test was not stopped: {error}");
         }
     }
-}
-
-/// Starts the server under a shell that ends it when our end of its standard input closes: when we end, however we do.
-fn spawn(folder: &Path, port: u16) -> io::Result<Child> {
-    let script = "redis-server --port \"$1\" --bind 127.0.0.1 --dir \"$2\" --appendonly yes --appendfsync everysec \
-                  --maxmemory-policy noeviction --save '' --logfile log & server=$!; trap 'kill -9 $server' EXIT; read -r _; ";
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "redis"]).arg(port.to_string()).arg(folder);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }

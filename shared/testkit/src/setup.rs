@@ -36,7 +36,7 @@ impl Setup {
     /// With stand-ins for services that only tell events, by [`Env::tell`].
     #[must_use]
     pub fn told_by(mut self, services: &[&'static str]) -> Self {
-        self.services.extend(services.iter().map(|name| Service { name, module: stand_in }));
+        self.services.extend(services.iter().map(|name| Service { name, settings: |_| Ok(()), module: stand_in }));
         self
     }
 

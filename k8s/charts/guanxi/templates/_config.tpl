@@ -7,14 +7,39 @@ A unit's settings as the TOML file that it is given by --config.
 {{- $values := .root.Values -}}
 {{- $unit := .unit -}}
 {{- $auth := dict "mode" $values.auth.mode "key_file" "/etc/guanxi/auth/key" -}}
-{{- if eq $values.auth.mode "eddsa" -}}
+{{- if ne $values.auth.mode "hs256" -}}
 {{- $_ := set $auth "signing_key_file" "/etc/guanxi/auth/signing-key" -}}
 {{- end -}}
+{{- if $values.auth.ca.existingSecret -}}
+{{- $_ := set $auth "jwks_ca_file" "/etc/guanxi/auth-ca/ca.crt" -}}
+{{- end -}}
 {{- $fixed := dict "auth" $auth -}}
+{{- if $values.tls.existingSecret -}}
+{{- $tls := dict "certificate_file" "/etc/guanxi/tls/tls.crt" "key_file" "/etc/guanxi/tls/tls.key" -}}
+{{- if not $values.embedded.enabled -}}
+{{- $_ := set $tls "peer_ca_file" "/etc/guanxi/tls/ca.crt" -}}
+{{- $_ := set $tls "peer_certificate_file" "/etc/guanxi/tls/tls.crt" -}}
+{{- $_ := set $tls "peer_key_file" "/etc/guanxi/tls/tls.key" -}}
+{{- end -}}
+{{- if ne $values.tls.clients "none" -}}
+{{- $_ := set $tls "client_ca_file" "/etc/guanxi/tls/ca.crt" -}}
+{{- $_ := set $tls "client_required" (eq $values.tls.clients "required") -}}
+{{- end -}}
+{{- $_ := set $fixed "tls" $tls -}}
+{{- end -}}
+{{- if not $values.embedded.enabled -}}
+{{- if $unit.database.ca.existingSecret -}}
+{{- $_ := set $fixed "database" (dict "ca_file" "/etc/guanxi/database-ca/ca.crt") -}}
+{{- end -}}
+{{- if $values.redis.ca.existingSecret -}}
+{{- $_ := set $fixed "redis" (dict "ca_file" "/etc/guanxi/redis-ca/ca.crt") -}}
+{{- end -}}
+{{- end -}}
 {{- $peers := dict -}}
 {{- if not $values.embedded.enabled -}}
 {{- range $unit.calls -}}
-{{- $_ := set $peers . (printf "http://%s-%s:%v" (include "guanxi.fullname" $.root) . $values.ports.grpc) -}}
+{{- /* The Service that names each pod: calls are spread over them, connection by connection. */ -}}
+{{- $_ := set $peers . (printf "%s://%s-%s-pods:%v" (include "guanxi.scheme" $.root) (include "guanxi.fullname" $.root) . $values.ports.grpc) -}}
 {{- end -}}
 {{- end -}}
 {{- $given := include "guanxi.overlay" (list (dict "peers" $peers) $unit.settings) | fromYaml -}}

@@ -147,6 +147,11 @@ The units as YAML, {units: […]}: the keys of `workload`, and
 {{- end }}
 {{- end -}}
 
+{{/* How services are called. */}}
+{{- define "guanxi.scheme" -}}
+{{- ternary "https" "http" (not (empty .Values.tls.existingSecret)) -}}
+{{- end -}}
+
 {{/* The port of a URL. */}}
 {{- define "guanxi.port" -}}
 {{- $host := (urlParse .).host -}}

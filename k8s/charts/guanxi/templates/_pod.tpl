@@ -35,19 +35,14 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/*
-What the image's own environment sets, and what the environment must therefore say, for it goes before the file:
-(dict "root" $ "unit" UNIT).
-*/}}
-{{- define "guanxi.imageEnv" -}}
+{{/* Where the pod listens and has its files: (dict "root" $ "unit" UNIT). */}}
+{{- define "guanxi.ownEnv" -}}
 - name: GUANXI_SERVER__LISTEN
   value: {{ printf "%s:%v" .root.Values.listenAddress .root.Values.ports.grpc | quote }}
 - name: GUANXI_SERVER__ADMIN
   value: {{ printf "%s:%v" .root.Values.listenAddress .root.Values.ports.admin | quote }}
 - name: GUANXI_DATABASE__DATA_DIR
   value: /data
-- name: GUANXI_TELEMETRY__LOG
-  value: {{ (.unit.settings.telemetry).log | default "json" }}
 {{- end -}}
 
 {{/* The variable with the database's URL: (dict "root" $ "unit" UNIT "migrates" BOOL). Nothing where it is embedded. */}}
@@ -68,10 +63,6 @@ What the image's own environment sets, and what the environment must therefore s
     secretKeyRef:
       name: {{ include "guanxi.named" (list $secret .unit) }}
       key: {{ include "guanxi.named" (list $key .unit) }}
-{{- if .unit.database.ca.existingSecret }}
-- name: PGSSLROOTCERT
-  value: /etc/guanxi/database-ca/ca.crt
-{{- end }}
 {{- end -}}
 {{- end -}}
 
@@ -109,6 +100,21 @@ What the image's own environment sets, and what the environment must therefore s
   mountPath: /etc/guanxi/database-ca
   readOnly: true
 {{- end }}
+{{- if and .root.Values.redis.ca.existingSecret (not .root.Values.embedded.enabled) }}
+- name: redis-ca
+  mountPath: /etc/guanxi/redis-ca
+  readOnly: true
+{{- end }}
+{{- if .root.Values.auth.ca.existingSecret }}
+- name: auth-ca
+  mountPath: /etc/guanxi/auth-ca
+  readOnly: true
+{{- end }}
+{{- if .root.Values.tls.existingSecret }}
+- name: tls
+  mountPath: /etc/guanxi/tls
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{/* Their volumes: (dict "root" $ "unit" UNIT "config" NAME-OF-CONFIGMAP). */}}
@@ -124,7 +130,7 @@ What the image's own environment sets, and what the environment must therefore s
     items:
       - key: {{ include "guanxi.named" (list $auth.key .unit) }}
         path: key
-{{- if eq $auth.mode "eddsa" }}
+{{- if ne $auth.mode "hs256" }}
       - key: {{ include "guanxi.named" (list $auth.signingKey .unit) }}
         path: signing-key
 {{- end }}
@@ -135,6 +141,38 @@ What the image's own environment sets, and what the environment must therefore s
     items:
       - key: {{ .unit.database.ca.key }}
         path: ca.crt
+{{- end }}
+{{- if and .root.Values.redis.ca.existingSecret (not .root.Values.embedded.enabled) }}
+- name: redis-ca
+  secret:
+    secretName: {{ .root.Values.redis.ca.existingSecret }}
+    items:
+      - key: {{ .root.Values.redis.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- if $auth.ca.existingSecret }}
+- name: auth-ca
+  secret:
+    secretName: {{ $auth.ca.existingSecret }}
+    items:
+      - key: {{ $auth.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- with .root.Values.tls }}
+{{- if .existingSecret }}
+# What is renewed in the Secret arrives here, and is used without a restart.
+- name: tls
+  secret:
+    secretName: {{ include "guanxi.named" (list .existingSecret $.unit) }}
+    defaultMode: 0440
+    items:
+      - key: {{ .certificate }}
+        path: tls.crt
+      - key: {{ .key }}
+        path: tls.key
+      - key: {{ .ca }}
+        path: ca.crt
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -4,13 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod bad_start;
 mod collector;
 mod faults;
+mod full_disk;
 mod http;
+mod mount;
+mod provider;
 mod python;
 mod queries;
 mod raw;
+mod secured;
 mod signals;
+mod started;
 mod stop;
 mod strangers;
 mod things;

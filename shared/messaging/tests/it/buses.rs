@@ -33,7 +33,7 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_redis() {
                 let redis = OwnRedis::start().unwrap();
-                run(&RedisBus::connect(&redis.url()).await.unwrap()).await;
+                run(&RedisBus::connect(&redis.url(), None).await.unwrap()).await;
             }
         })*
     };
@@ -76,7 +76,7 @@ on_both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_comes_back_is_used_again() {
     let mut redis = OwnRedis::start().unwrap();
-    let bus = RedisBus::connect(&redis.url()).await.unwrap();
+    let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
     bus.publish(&stream(0), &[entry(1, 1)]).await.unwrap();
     redis.crash().unwrap();
     assert!(bus.publish(&stream(0), &[entry(2, 2)]).await.is_err());
@@ -92,11 +92,19 @@ async fn a_redis_that_comes_back_is_used_again() {
 #[tokio::test]
 async fn an_unfit_redis_is_found_out() {
     let redis = OwnRedis::start().unwrap();
-    let bus = RedisBus::connect(&redis.url()).await.unwrap();
-    assert_eq!(bus.unfit().await.unwrap(), Vec::<String>::new());
+    let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
+    let unfit = async || bus.state().await.unwrap().unfit();
+    assert_eq!(unfit().await, Vec::<String>::new());
     let client = redis::Client::open(redis.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let set = |name: &'static str, value: &'static str| redis::cmd("CONFIG").arg("SET").arg(name).arg(value).to_owned();
     set("maxmemory-policy", "allkeys-lru").query_async::<()>(&mut connection).await.unwrap();
-    assert_eq!(bus.unfit().await.unwrap(), ["maxmemory-policy is allkeys-lru, should be noeviction"]);
+    set("appendonly", "no").query_async::<()>(&mut connection).await.unwrap();
+    let told = [
+        "maxmemory-policy is allkeys-lru: set noeviction, so that a full Redis forgets no events",
+        "appendonly is no: set it to yes, so that a restart of Redis forgets no events",
+    ];
+    assert_eq!(unfit().await, told);
+    let old = guanxi_messaging::RedisState { version: "6.0.16".to_owned(), ..bus.state().await.unwrap() };
+    assert_eq!(old.unfit()[0], "Redis 6.0.16 is too old: upgrade it to 6.2 or later");
 }

@@ -133,7 +133,7 @@ impl Flow {
             let url = guanxi_testkit::postgres::fresh_database().await.unwrap();
             configs.push(DatabaseConfig::Postgres { url, connections: 6 });
         }
-        let bus = RedisBus::connect(&redis.url()).await.unwrap();
+        let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
         Self::open(&configs[0], &configs[1], Arc::new(bus), folder).await
     }
 

@@ -1,8 +1,10 @@
 //! Who calls: the bearer of a token, or, where authentication is off, a developer who may do everything.
 
+use std::time::Duration;
+
 use guanxi_kernel::{Caller, Kind, Refused};
-use http::Response;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, Response};
 use tonic::body::Body;
 
 use super::{Incoming, Layer, Next, refuse};
@@ -17,7 +19,8 @@ pub(crate) struct Authenticate {
 impl Layer for Authenticate {
     async fn handle<N: Next>(&self, mut incoming: Incoming, next: &N) -> Response<Body> {
         let Some(method) = incoming.method else { return unknown_method() };
-        match self.caller(&incoming) {
+        let authorization = incoming.request.headers().get(AUTHORIZATION).cloned();
+        match self.caller(authorization).await {
             Ok(Some(caller)) => incoming.call.caller = caller,
             Ok(None) if method.anonymous => {}
             Ok(None) => return refuse(missing()),
@@ -33,23 +36,32 @@ impl Authenticate {
     }
 
     /// The caller, or `None` where nobody says who calls.
-    fn caller(&self, incoming: &Incoming) -> Result<Option<Caller>, Refused> {
+    async fn caller(&self, authorization: Option<HeaderValue>) -> Result<Option<Caller>, Refused> {
         let Authentication::Required(verifier) = &self.authentication else { return Ok(Some(self.developer.clone())) };
-        let Some(header) = incoming.request.headers().get(AUTHORIZATION) else { return Ok(None) };
+        let Some(header) = authorization else { return Ok(None) };
         let token = header.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        let caller = token.ok_or(token::Refused::Invalid).and_then(|token| verifier.caller(token));
+        let caller = match token {
+            Some(token) => verifier.caller(token).await,
+            None => Err(token::Refused::Invalid),
+        };
         caller.map(Some).map_err(|error| {
-            let reason = match error {
-                token::Refused::Invalid => "TOKEN_INVALID",
-                token::Refused::Expired => "TOKEN_EXPIRED",
-            };
-            Refused::new(Kind::Unauthenticated, reason, error.to_string())
+            let unauthenticated = |reason| Refused::new(Kind::Unauthenticated, reason, error.to_string());
+            match error {
+                token::Refused::Invalid => unauthenticated("TOKEN_INVALID"),
+                token::Refused::Expired => unauthenticated("TOKEN_EXPIRED"),
+                token::Refused::Unavailable => {
+                    Refused::unavailable("TOKEN_KEYS_UNAVAILABLE", error.to_string(), KEYS_RETRY)
+                }
+            }
         })
     }
 }
+
+/// After how long a call is worth another try that could not be checked.
+const KEYS_RETRY: Duration = Duration::from_secs(1);
 
 fn missing() -> Refused {
     Refused::new(Kind::Unauthenticated, "TOKEN_MISSING", "no token: send `authorization: Bearer …`")

@@ -1,4 +1,4 @@
-//! Tokens: JSON Web Tokens signed with HS256 or EdDSA, and what they claim. A server checks them with a [`Verifier`]; a
+//! Tokens: JSON Web Tokens signed with HS256 or EdDSA, or by an identity provider, and what they claim. A server checks them with a [`Verifier`]; a
 //! client takes its own from a [`TokenSource`].
 
 use std::fmt;
@@ -9,9 +9,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod fetch;
+mod provider;
 mod source;
 mod verifier;
 
+pub use fetch::FetchError;
+pub use provider::{Provider, ProviderSettings};
 pub use source::{FixedToken, Mint, NoToken, TokenSource};
 pub use verifier::{Refused, Verifier};
 

@@ -132,8 +132,8 @@ mod tests {
     use super::super::tests::SECRET;
     use super::*;
 
-    #[test]
-    fn a_minted_token_is_narrowed_to_the_data_of_the_call() {
+    #[tokio::test]
+    async fn a_minted_token_is_narrowed_to_the_data_of_the_call() {
         let key = Key::Secret(SECRET.into());
         let mint = Mint::new(&key, "service:customer", &["loyalty.*"]).expect("a mint");
         let cn = Access::only(OrganizationId::from_slug("cn").expect("a slug"));
@@ -142,7 +142,7 @@ mod tests {
         assert_ne!(mint.authorization(&Access::All), Some(value.clone()));
         let verifier = Verifier::new(&key).expect("a verifier");
         let token = value.to_str().expect("text").strip_prefix("Bearer ").expect("a bearer token").to_owned();
-        let caller = verifier.caller(&token).expect("a caller");
+        let caller = verifier.caller(&token).await.expect("a caller");
         assert_eq!((&*caller.subject, &*caller.organizations), ("service:customer", &cn));
     }
 }

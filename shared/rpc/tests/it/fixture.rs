@@ -50,6 +50,7 @@ pub fn job(kind: &str) -> GetJobRequest {
 #[derive(Clone)]
 pub struct Services {
     tell: mpsc::UnboundedSender<Told>,
+    name: &'static str,
 }
 
 /// What a handler tells the test.
@@ -71,7 +72,8 @@ impl Drop for TellsWhenDropped {
 
 #[tonic::async_trait]
 impl JobService for Services {
-    /// `slow` never ends, `brief` ends after 100 ms, `panic` panics, `missing` is not there; others show the call:
+    /// `slow` never ends, `brief` ends after 100 ms, `panic` panics, `missing` is not there, `who` says which process it
+    /// is; others show the call:
     /// the caller as `kind`, organisations, trace and milliseconds to the deadline as `error`.
     async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
         let (call, message) = open(request);
@@ -87,6 +89,10 @@ impl JobService for Services {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Some("panic") => panic!("inside"),
+                Some("who") => {
+                    let job = Job { kind: self.name.to_owned(), ..Job::default() };
+                    return Ok(GetJobResponse { job: Some(job) });
+                }
                 Some("missing") => return Err(Refused::not_found("job", &message.name)),
                 _ => {}
             }
@@ -186,10 +192,28 @@ impl Process {
             .await
     }
 
+    /// Starts one over TCP that answers `GetJob` of the kind `who` with its name.
+    pub async fn named(name: &'static str) -> Self {
+        Self::make(Way::OverTcp, name, StackSettings::default(), Self::serve_settings()).await
+    }
+
+    /// Starts one over TCP with these settings of its server.
+    pub async fn serving(stack: StackSettings, server: ServerSettings) -> Self {
+        Self::make(Way::OverTcp, "", stack, server).await
+    }
+
     /// Starts one with these settings.
     pub async fn with(way: Way, settings: StackSettings) -> Self {
+        Self::make(way, "", settings, Self::serve_settings()).await
+    }
+
+    fn serve_settings() -> ServerSettings {
+        ServerSettings { drain: Duration::from_millis(1_500), ..ServerSettings::default() }
+    }
+
+    async fn make(way: Way, name: &'static str, settings: StackSettings, served: ServerSettings) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
-        let services = Services { tell };
+        let services = Services { tell, name };
         let routes = tonic::service::Routes::new(JobServiceServer::new(services.clone()))
             .add_service(ScoreServiceServer::new(services.clone()))
             .add_service(IdentityServiceServer::new(services));
@@ -205,8 +229,7 @@ impl Process {
             Way::OverTcp => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 let address = listener.local_addr().expect("an address").to_string();
-                let settings = ServerSettings { drain: Duration::from_millis(1_500), ..ServerSettings::default() };
-                let server = tokio::spawn(serve(listener, stack, settings, shutdown.clone()));
+                let server = tokio::spawn(serve(listener, stack, served, shutdown.clone()));
                 (remote(&address), Some(server), address)
             }
         };

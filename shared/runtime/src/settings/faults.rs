@@ -81,10 +81,10 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.len() {
-            1 => f.write_str("1 setting is wrong:")?,
-            n => write!(f, "{n} settings are wrong:")?,
+        if let [fault] = self.0.as_slice() {
+            return write!(f, "1 setting is wrong: {fault}");
         }
+        write!(f, "{} settings are wrong:", self.0.len())?;
         for fault in &self.0 {
             write!(f, "\n  {fault}")?;
         }

@@ -142,3 +142,88 @@ fn a_file_that_is_not_there_or_not_toml_is_one_fault() {
     let told = Settings::load(broken, SERVICES).expect_err("not TOML").to_string();
     assert!(told.contains("guanxi.toml"), "{told}");
 }
+
+#[test]
+fn an_images_defaults_are_below_the_file_that_is_named() {
+    let (dir, sources) = file("server.rate = 1");
+    let image = dir.path().join("image.toml");
+    std::fs::write(&image, "server.rate = 7\nserver.calls = 7\ntelemetry.log = 'json'").expect("writable");
+    let image = image.display().to_string();
+    let variables = environment(&[("GUANXI_DEFAULTS", &image), ("GUANXI_SERVER__STREAMS", "3")]).environment;
+    let settings = Settings::load(Sources { environment: variables, ..sources }, SERVICES).expect("nothing wrong");
+    assert_eq!((settings.server.rate, settings.server.calls, settings.server.streams), (1, 7, 3));
+    assert_eq!(settings.telemetry.log, LogFormat::Json);
+}
+
+#[test]
+fn a_url_may_be_in_a_file_as_secrets_are_mounted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("url");
+    std::fs::write(&path, "rediss://:hunter2@redis:6379\n").expect("writable");
+    let path = path.display().to_string();
+    let settings = Settings::load(environment(&[("GUANXI_REDIS__URL_FILE", &path)]), SERVICES).expect("nothing wrong");
+    assert_eq!(settings.redis.url.expose(), "rediss://:hunter2@redis:6379");
+    assert!(!settings.to_string().contains("hunter2"), "{settings}");
+    std::fs::write(&path, "http://:hunter2@redis").expect("writable");
+    let told = Settings::load(environment(&[("GUANXI_REDIS__URL_FILE", &path)]), SERVICES).expect_err("no Redis");
+    assert_eq!(
+        told.to_string(),
+        "1 setting is wrong: redis.url = \"http://:***@redis\" must be empty or begin with redis://"
+    );
+}
+
+#[test]
+fn origins_are_a_list_in_a_file_and_in_the_environment() {
+    let (_dir, sources) = file("server.web_origins = ['https://a.example', '*']");
+    let settings = Settings::load(sources, SERVICES).expect("nothing wrong");
+    assert_eq!(settings.server.web_origins, ["https://a.example", "*"]);
+    let variables = [("GUANXI_SERVER__WEB_ORIGINS", "https://a.example, http://b.example:8080")];
+    let settings = Settings::load(environment(&variables), SERVICES).expect("nothing wrong");
+    assert_eq!(settings.server.web_origins, ["https://a.example", "http://b.example:8080"]);
+    let told =
+        Settings::load(environment(&[("GUANXI_SERVER__WEB_ORIGINS", "a.example")]), SERVICES).expect_err("no origin");
+    assert!(told.to_string().contains("server.web_origins = \"a.example\" must be such as"), "{told}");
+}
+
+#[test]
+fn what_is_good_only_together_is_asked_for_together() {
+    for (variables, told) in [
+        (vec![("GUANXI_TLS__KEY_FILE", "/k")], "tls.certificate_file and tls.key_file must both be set"),
+        (vec![("GUANXI_TLS__CLIENT_REQUIRED", "true")], "tls.client_ca_file must be set"),
+        (vec![("GUANXI_TLS__CLIENT_CA_FILE", "/ca")], "tls.client_ca_file needs tls.certificate_file"),
+        (vec![("GUANXI_REDIS__CA_FILE", "/ca"), ("GUANXI_REDIS__URL", "redis://x")], "redis.ca_file needs"),
+        (vec![("GUANXI_DATABASE__CA_FILE", "/ca")], "database.ca_file needs a database.url"),
+        (
+            vec![("GUANXI_PEERS__LOYALTY", "https://l:1"), ("GUANXI_REDIS__URL", "redis://x")],
+            "tls.peer_ca_file must be set: peers.loyalty begins with https://",
+        ),
+    ] {
+        let said = Settings::load(environment(&variables), SERVICES).expect_err("it is not enough").to_string();
+        assert!(said.starts_with("1 setting is wrong: ") && said.contains(told), "{said}");
+    }
+}
+
+#[test]
+fn an_identity_provider_is_named_with_all_that_its_tokens_must_say() {
+    let given = [
+        ("GUANXI_AUTH__MODE", "jwks"),
+        ("GUANXI_AUTH__KEY_FILE", "/key"),
+        ("GUANXI_AUTH__SIGNING_KEY_FILE", "/signing-key"),
+        ("GUANXI_AUTH__ISSUER", "https://login.example"),
+        ("GUANXI_AUTH__AUDIENCE", "guanxi"),
+        ("GUANXI_AUTH__JWKS_URL", "https://login.example/keys"),
+    ];
+    assert_eq!(Settings::load(environment(&given), SERVICES).map(|settings| settings.auth.mode), Ok(AuthMode::Jwks));
+    for left_out in 2..given.len() {
+        let mut some = given.to_vec();
+        let (variable, _) = some.remove(left_out);
+        let path = variable.replace("GUANXI_", "").replace("__", ".").to_lowercase();
+        let said = Settings::load(environment(&some), SERVICES).expect_err("it is missing").to_string();
+        assert!(said.contains(&path), "{path} is not in {said}");
+    }
+    for (url, good) in [("http://login.example/keys", false), ("http://127.0.0.1:1/keys", true)] {
+        let mut some = given.to_vec();
+        some[5].1 = url;
+        assert_eq!(Settings::load(environment(&some), SERVICES).is_ok(), good, "{url}");
+    }
+}

@@ -16,7 +16,8 @@ use guanxi_store::sea_orm_migration::prelude::*;
 use guanxi_store::{Column, Database, NewEvent, Result, Rows, StoreError, Table, Tx};
 use serde::{Deserialize, Serialize};
 
-pub const SERVICE: Service = Service { name: "sample", module };
+pub const SERVICE: Service =
+    Service { name: "sample", settings: |settings| settings.section::<Settings>("sample").map(drop), module };
 
 fn module(ctx: &ModuleContext) -> std::result::Result<Module, StartError> {
     let settings: Settings = ctx.settings()?;

@@ -1,0 +1,28 @@
+//! From the section `[redis]` to the bus, and what the server behind it says of itself.
+
+use std::time::Duration;
+
+use guanxi_messaging::{BusError, RedisBus, RedisState};
+
+use crate::error::StartError;
+use crate::settings::Redis;
+
+/// How long Redis may take to say whether it is set up well.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// The bus in the Redis that the settings name.
+pub(crate) async fn open(redis: &Redis) -> Result<RedisBus, StartError> {
+    let shown = redis.ca_file.display();
+    let unreadable =
+        |error| StartError::new(format!("the certificate in {shown} cannot be read: {error}; check redis.ca_file"));
+    let named = !redis.ca_file.as_os_str().is_empty();
+    let ca = named.then(|| std::fs::read(&redis.ca_file)).transpose().map_err(unreadable)?;
+    let bus = RedisBus::connect(redis.url.expose(), ca).await;
+    bus.map_err(|error| StartError::new(format!("{error}; check redis.url, --redis, redis.ca_file")))
+}
+
+/// What Redis says of itself, if it does so soon.
+pub(crate) async fn state(bus: &RedisBus) -> Result<RedisState, BusError> {
+    let answer = tokio::time::timeout(ANSWER, bus.state()).await;
+    answer.unwrap_or_else(|_| Err(BusError(format!("no answer within {ANSWER:?}"))))
+}

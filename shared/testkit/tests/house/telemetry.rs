@@ -76,13 +76,15 @@ fn dashboards_and_rules_use_only_names_that_there_are() {
 }
 
 #[test]
-fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+fn every_alert_has_a_runbook_and_a_case_and_every_runbook_an_alert() {
+    let cases = fs::read_to_string(root().join("deploy/observability/rules_test.yaml")).expect("alerts have cases");
     let mut alerts = BTreeSet::new();
     for path in charts("rules", "yaml") {
         let text = fs::read_to_string(&path).expect("a file of the chart is readable");
         for alert in text.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
             assert!(alerts.insert(alert.to_owned()), "{alert} is there twice");
             assert!(text.contains(&format!("docs/runbooks/{alert}.md")), "{alert} does not name its runbook");
+            assert!(cases.contains(&format!("alertname=\"{alert}\"")), "no case makes {alert} fire");
         }
     }
     let mut pages = Vec::new();

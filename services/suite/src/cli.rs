@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{generate, healthcheck, import, migrate, report, serve, show, token, verify};
+use crate::commands::{backup, generate, healthcheck, import, migrate, report, restore, serve, show, token, verify};
 
 /// Guanxi, a customer-relationship platform for retailers: customers, loyalty, logistics, feedback.
 #[derive(Debug, Parser)]
@@ -17,6 +17,9 @@ pub struct Cli {
 pub enum Command {
     Serve(serve::Serve),
     Migrate(migrate::Migrate),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Restored(restore::Restored),
     Healthcheck(healthcheck::Healthcheck),
     Token(token::Token),
     Import(import::Import),

@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+pub mod backup;
 pub mod generate;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
 pub mod report;
+pub mod restore;
 pub mod serve;
 pub mod show;
 pub mod token;
@@ -21,6 +23,9 @@ pub async fn run(command: Command) -> Done {
     match command {
         Command::Serve(command) => command.run().await,
         Command::Migrate(command) => command.run().await,
+        Command::Backup(command) => command.run().await,
+        Command::Restore(command) => command.run().await,
+        Command::Restored(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
         Command::Token(command) => command.run(),
         Command::Import(command) => command.run().await,

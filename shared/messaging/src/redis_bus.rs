@@ -1,16 +1,20 @@
 //! The bus between processes: a Redis stream for each partition. An entry's id is the place of its last event
 //! (`epoch-number`), so that publishing twice adds nothing, a reader names where it stands, and a gap shows in the ids.
+//! No command names two streams, so in a cluster each may be on a node of its own.
+
+mod connection;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use guanxi_store::outbox::Position;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::AsyncCommands;
 use redis::streams::{StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands, Client};
 
 use crate::bus::{Bus, BusError, Entry, Stream};
+
+use connection::{Connection, Place};
 
 /// About how many parcels a stream keeps; a slower consumer replays from the outbox.
 const KEPT: usize = 20_000;
@@ -18,8 +22,8 @@ const KEPT: usize = 20_000;
 /// Redis Streams. A clone shares its connection; a blocking reader takes one of its own with [`Bus::reader`].
 #[derive(Clone)]
 pub struct RedisBus {
-    client: Client,
-    connection: ConnectionManager,
+    place: Place,
+    connection: Connection,
 }
 
 impl std::fmt::Debug for RedisBus {
@@ -35,24 +39,26 @@ impl From<redis::RedisError> for BusError {
 }
 
 impl RedisBus {
-    /// Connects lazily to `redis://…`: a Redis that is away delays events and loses none.
+    /// A server, `redis://…`. It connects at its first command: a Redis that is away delays events and loses none.
     ///
     /// # Errors
     /// Where the URL is not one.
-    pub async fn connect(url: &str) -> Result<Self, BusError> {
-        let client = Client::open(url)?;
-        let connection = Self::manager(&client)?;
-        Ok(Self { client, connection })
+    pub fn server(url: &str) -> Result<Self, BusError> {
+        Self::at(Place::server(url)?)
     }
 
-    fn manager(client: &Client) -> Result<ConnectionManager, BusError> {
-        let config = ConnectionManagerConfig::new()
-            // A blocked read may last longer than any fixed time-out; `read` bounds each itself.
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500));
-        Ok(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
+    /// A Redis Cluster, by one of its nodes or several, `redis://:password@one:6379,two:6379`. It connects at its first
+    /// command.
+    ///
+    /// # Errors
+    /// Where the URL is not one. Call it within a runtime.
+    pub fn cluster(url: &str) -> Result<Self, BusError> {
+        Self::at(Place::cluster(url)?)
+    }
+
+    fn at(place: Place) -> Result<Self, BusError> {
+        let connection = place.connect()?;
+        Ok(Self { place, connection })
     }
 
     /// What makes this Redis unfit: eviction, or no append-only file. Empty where nothing does.
@@ -121,8 +127,7 @@ impl Bus for RedisBus {
     }
 
     async fn reader(&self) -> Result<Box<dyn Bus>, BusError> {
-        let connection = Self::manager(&self.client)?;
-        Ok(Box::new(Self { client: self.client.clone(), connection }))
+        Ok(Box::new(Self::at(self.place.clone())?))
     }
 }
 

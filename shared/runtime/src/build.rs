@@ -61,7 +61,12 @@ pub(crate) async fn build(
     Ok(built)
 }
 
-async fn open(settings: &Settings, service: &'static str, clock: &Arc<dyn Clock>) -> Result<Database, StartError> {
+/// Opens the database of one service.
+pub(crate) async fn open(
+    settings: &Settings,
+    service: &'static str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Database, StartError> {
     let database = &settings.database;
     let config = if database.is_embedded() {
         DatabaseConfig::Sqlite { data_dir: database.data_dir.clone(), readers: database.readers }

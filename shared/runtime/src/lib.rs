@@ -6,6 +6,7 @@
 pub mod admin;
 mod api;
 mod auth;
+pub mod backup;
 mod build;
 mod data_dir;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod start;
 pub mod telemetry;
 
 pub use admin::healthcheck;
+pub use backup::{backup, restore, restored};
 pub use error::StartError;
 pub use figures::Figures;
 pub use guanxi_store::verify::{Breach, Checked, Invariant};

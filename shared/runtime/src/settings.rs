@@ -170,8 +170,10 @@ impl Database {
 /// `[redis]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Redis {
-    /// The server; empty for the bus in memory.
+    /// The server, or nodes of the cluster; empty for the bus in memory.
     pub url: Url,
+    /// Whether it is a Redis Cluster.
+    pub cluster: bool,
 }
 
 /// `[events]`

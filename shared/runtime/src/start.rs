@@ -128,7 +128,8 @@ async fn bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Arc<dyn
     if settings.redis.url.is_empty() {
         return Ok(Arc::new(MemoryBus::default()));
     }
-    let bus = RedisBus::connect(settings.redis.url.expose()).await;
+    let open = if settings.redis.cluster { RedisBus::cluster } else { RedisBus::server };
+    let bus = open(settings.redis.url.expose());
     let bus = bus.map_err(|error| StartError::new(format!("{error}; check redis.url, --redis")))?;
     // A Redis that is away, or forgets, delays events and loses none: no reason not to start.
     match tokio::time::timeout(BUS_ANSWER, bus.unfit()).await {

@@ -59,7 +59,7 @@ impl Telemetry {
         let failed = |what: &str, error: &dyn std::fmt::Display| StartError::telemetry(what, error);
         let resource = Resource::builder()
             .with_service_name("guanxi")
-            .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .with_attribute(opentelemetry::KeyValue::new("service.version", guanxi_store::migrate::release()))
             .build();
         let endpoint = Some(settings.otlp.expose()).filter(|url| !url.is_empty());
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());

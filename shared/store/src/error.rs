@@ -6,6 +6,8 @@ use guanxi_kernel::{Refusal, Refused};
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use thiserror::Error;
 
+use crate::connect::distrust;
+
 /// Why a transaction did not happen.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -14,13 +16,16 @@ pub enum StoreError {
     Refused(#[from] Refused),
     /// The database refused or could not be reached.
     #[error("database: {0}")]
-    Database(#[from] DbErr),
+    Database(#[source] DbErr),
     /// Somebody else wrote first; the whole transaction may be tried again.
     #[error("conflict: {0}")]
     Conflict(&'static str),
     /// A row holds what the code does not understand.
     #[error("row: {0}")]
     Row(String),
+    /// The schema, or a file of the database, is not one that this release can work with.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 /// What a database error means for the transaction.
@@ -46,7 +51,7 @@ impl StoreError {
             Self::Conflict(_) => true,
             Self::Refused(refused) => refused.kind() == guanxi_kernel::Kind::Unavailable,
             Self::Database(error) => fault(error) != Fault::Broken,
-            Self::Row(_) => false,
+            Self::Row(_) | Self::Unfit(_) => false,
         }
     }
 
@@ -54,9 +59,34 @@ impl StoreError {
         match self {
             Self::Conflict(_) => Fault::Retry,
             Self::Database(error) => fault(error),
-            Self::Refused(_) | Self::Row(_) => Fault::Broken,
+            Self::Refused(_) | Self::Row(_) | Self::Unfit(_) => Fault::Broken,
         }
     }
+}
+
+/// PostgreSQL's codes of what is the connection's fault: it leads to a server that was demoted and takes no writes, or a
+/// release that came after this one has changed a table that it has plans for.
+const READ_ONLY: &str = "25006";
+const PLAN_OUTDATED: &str = "0A000";
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if of_the_past(&error) {
+            distrust();
+        }
+        Self::Database(error)
+    }
+}
+
+fn of_the_past(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    error.as_database_error().is_some_and(|error| match error.code().as_deref() {
+        Some(READ_ONLY) => true,
+        Some(PLAN_OUTDATED) => error.message().contains("cached plan"),
+        _ => false,
+    })
 }
 
 fn fault(error: &DbErr) -> Fault {
@@ -81,10 +111,11 @@ fn fault(error: &DbErr) -> Fault {
         sqlx::Error::Database(error) => match error.code().as_deref() {
             // PostgreSQL: serialization failure, deadlock. SQLite: busy, busy snapshot, locked.
             Some("40001" | "40P01" | "5" | "517" | "6" | "262") => Fault::Retry,
+            Some(PLAN_OUTDATED) if error.message().contains("cached plan") => Fault::Retry,
             // Shutting down, starting up, too many connections, read-only (a demoted primary); disk full; SQLite: full,
             // I/O error, read-only.
             Some(code) if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => Fault::Away,
-            Some("25006" | "13" | "10" | "8") => Fault::Away,
+            Some(READ_ONLY | "13" | "10" | "8") => Fault::Away,
             _ => Fault::Broken,
         },
         _ => Fault::Broken,

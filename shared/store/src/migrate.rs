@@ -1,6 +1,11 @@
 //! Migrations: the store's own tables and a service's, each in a transaction, under a lock of ours (the migrator has
 //! none), so that replicas that start together do not race.
+//!
+//! A migration leaves the release before it running. So a process runs on a schema that one newer release has migrated,
+//! as in a rollout or after a rollback; on one that two have, or one with a migration that calls itself a contraction,
+//! which leaves nobody running who does not know it, it does not start.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use guanxi_kernel::Uuid;
@@ -8,10 +13,24 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
 use crate::connect::taken_by_another;
+#[cfg(debug_assertions)]
+use crate::next_release;
 use crate::{Database, Result, StoreError};
 
 /// A service's migrations, oldest first.
 pub type Migrations = Vec<Box<dyn MigrationTrait>>;
+
+/// What the name of a migration holds that takes away what releases before it use.
+const CONTRACTION: &str = "_contract_";
+
+/// The release that this process is.
+pub fn release() -> &'static str {
+    #[cfg(debug_assertions)]
+    if next_release::is_played() {
+        return next_release::RELEASE;
+    }
+    env!("CARGO_PKG_VERSION")
+}
 
 impl Database {
     /// Brings the schema up to date: the store's tables, then the service's. Replicas take turns.
@@ -30,29 +49,39 @@ impl Database {
     }
 
     async fn migrate_alone(&self, service: Migrations, holder: Uuid) -> Result<()> {
-        let all: Migrations = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service).collect();
+        let all = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service);
+        #[cfg(debug_assertions)]
+        let all = all.chain(next_release::is_played().then(|| Box::new(next_release::Expansion) as _));
+        let all: Migrations = all.collect();
         let known: Vec<String> = all.iter().map(|migration| migration.name().to_owned()).collect();
         let writer = &self.inner.writer;
-        writer
-            .execute_unprepared(
-                "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL)",
-            )
-            .await?;
-        let rows = writer
-            .query_all_raw(sea_orm::Statement::from_string(self.inner.backend, "SELECT name FROM migration"))
-            .await?;
-        let applied: Vec<String> = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<_, DbErr>>()?;
-        for newer in applied.iter().filter(|name| !known.contains(name)) {
-            tracing::info!(service = self.service(), migration = %newer, "the schema is newer than this release");
+        writer.execute_unprepared(TABLE).await?;
+        if !SchemaManager::new(writer).has_column("migration", "by_release").await? {
+            writer.execute_unprepared("ALTER TABLE migration ADD COLUMN by_release varchar(40)").await?;
         }
-        for migration in all.iter().filter(|migration| !applied.contains(&migration.name().to_owned())) {
+        let rows = writer
+            .query_all_raw(sea_orm::Statement::from_string(
+                self.inner.backend,
+                "SELECT name, by_release FROM migration",
+            ))
+            .await?;
+        let applied: Vec<(String, Option<String>)> = rows
+            .iter()
+            .map(|row| Ok((row.try_get("", "name")?, row.try_get("", "by_release")?)))
+            .collect::<Result<_, DbErr>>()?;
+        let newer: Vec<_> = applied.iter().filter(|(name, _)| !known.contains(name)).collect();
+        accept(&newer)?;
+        for (name, by) in newer {
+            tracing::info!(service = self.service(), migration = %name, by, "the schema is newer than this release");
+        }
+        for migration in all.iter().filter(|migration| applied.iter().all(|(name, _)| name != migration.name())) {
             if !self.lease("migrate", holder, Duration::from_secs(600)).await? {
                 return Err(StoreError::Conflict("another process took the migration lock"));
             }
             self.slice(&guanxi_kernel::Call::internal("migrate"), |tx| async move {
                 migration.up(&SchemaManager::new(tx.conn())).await?;
-                let sql = "INSERT INTO migration (name, at) VALUES ($1, $2)";
-                let values = [migration.name().into(), tx.now().to_string().into()];
+                let sql = "INSERT INTO migration (name, at, by_release) VALUES ($1, $2, $3)";
+                let values = [migration.name().into(), tx.now().to_string().into(), release().into()];
                 tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
                 Ok(())
             })
@@ -72,6 +101,25 @@ impl Database {
         rows.iter().map(|row| Ok(row.try_get("", "name")?)).collect()
     }
 }
+
+/// Refuses a schema that is too new: these are the migrations that it has and this release does not know.
+fn accept(newer: &[&(String, Option<String>)]) -> Result<()> {
+    let releases: BTreeSet<&str> = newer.iter().map(|(_, by)| by.as_deref().unwrap_or("unknown")).collect();
+    let contracted = newer.iter().find(|(name, _)| name.contains(CONTRACTION));
+    let why = match contracted {
+        Some((name, _)) => format!("{name} took away what it may need"),
+        None if releases.len() > 1 => "a release runs on the schema of the next one, and of none after it".to_owned(),
+        None => return Ok(()),
+    };
+    let releases = releases.into_iter().collect::<Vec<_>>().join(" and ");
+    Err(StoreError::Unfit(format!(
+        "the schema is too new for release {}: {releases} migrated it, and {why}; run that release",
+        release()
+    )))
+}
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL, \
+                     by_release varchar(40))";
 
 const LEASE_TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name varchar(200) PRIMARY KEY, \
                            holder uuid NOT NULL, until timestamp with time zone NOT NULL)";

@@ -79,7 +79,7 @@ impl Database {
                 ..Default::default()
             })
             .await?;
-        Ok(Tx::new(conn, self.inner.backend, call, self.inner.clock.now()))
+        Ok(Tx::new(conn, &self.inner, call))
     }
 
     /// Commits, with the door's own rows and what the transaction told.

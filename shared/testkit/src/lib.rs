@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod probe;
 pub mod process;
 pub mod redis;
+pub mod redis_cluster;
 pub mod servers;
 pub mod setup;
 
@@ -16,4 +17,5 @@ pub use env::Env;
 pub use postgres::OwnPostgres;
 pub use process::{Plan, Suite};
 pub use redis::OwnRedis;
+pub use redis_cluster::OwnRedisCluster;
 pub use setup::Setup;

@@ -68,7 +68,7 @@ async fn create_database(url: &str, name: &str) -> io::Result<()> {
 
 fn start_shared(data: &Path, port: u16) -> io::Result<()> {
     init(data)?;
-    start(data, port, false)
+    start(data, port, false, "")
 }
 
 /// A PostgreSQL of one's own, with fsync and synchronous commit: it may be killed and started again. Ends with the value.
@@ -76,6 +76,7 @@ fn start_shared(data: &Path, port: u16) -> io::Result<()> {
 pub struct OwnPostgres {
     folder: tempfile::TempDir,
     port: u16,
+    options: String,
 }
 
 impl OwnPostgres {
@@ -84,12 +85,20 @@ impl OwnPostgres {
     /// # Errors
     /// Where PostgreSQL is not installed, or does not start.
     pub fn start() -> io::Result<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, with more options of `postgres`, such as `-c work_mem=8MB`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(options: &str) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
-        let own = Self { folder, port: servers::free_port()? };
+        let own = Self { folder, port: servers::free_port()?, options: options.to_owned() };
         std::fs::create_dir(own.data())?;
         init(&own.data())?;
-        start(&own.data(), own.port, true)?;
+        own.start_again()?;
         Ok(own)
     }
 
@@ -119,6 +128,22 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// What a query answers: a line for each row, its columns separated by `|`.
+    ///
+    /// # Errors
+    /// Where `psql` is not installed, or the query fails.
+    pub fn query(&self, database: &str, sql: &str) -> io::Result<Vec<String>> {
+        let output = Command::new(find("psql")?)
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .arg(self.url(database))
+            .output()?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if !output.status.success() {
+            return Err(io::Error::other(said(&output.stderr)));
+        }
+        Ok(said(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
     /// Creates a database and returns its URL.
     ///
     /// # Errors
@@ -141,7 +166,7 @@ impl OwnPostgres {
     /// # Errors
     /// Where `pg_ctl` fails.
     pub fn start_again(&self) -> io::Result<()> {
-        start(&self.data(), self.port, true)
+        start(&self.data(), self.port, true, &self.options)
     }
 }
 
@@ -159,12 +184,12 @@ fn init(data: &Path) -> io::Result<()> {
     servers::run(command.arg("-D").arg(data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]))
 }
 
-fn start(data: &Path, port: u16, durable: bool) -> io::Result<()> {
+fn start(data: &Path, port: u16, durable: bool, more: &str) -> io::Result<()> {
     let flush = if durable { "on" } else { "off" };
     let options = format!(
         "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
          -c fsync={flush} -c synchronous_commit={flush} -c full_page_writes={flush} -c shared_buffers=256MB \
-         -c max_wal_size=4GB -c log_min_messages=fatal"
+         -c max_wal_size=4GB -c log_min_messages=fatal {more}"
     );
     let mut command = as_postgres("pg_ctl")?;
     servers::run(

@@ -12,6 +12,7 @@ use crate::servers;
 pub struct OwnRedis {
     folder: tempfile::TempDir,
     port: u16,
+    options: String,
     child: Option<Child>,
 }
 
@@ -21,9 +22,23 @@ impl OwnRedis {
     /// # Errors
     /// Where `redis-server` is not installed, or does not start.
     pub fn start() -> io::Result<Self> {
-        let mut own = Self { folder: tempfile::tempdir()?, port: servers::free_port()?, child: None };
+        Self::start_with("")
+    }
+
+    /// The same, with more options of `redis-server`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(options: &str) -> io::Result<Self> {
+        let (folder, port, options) = (tempfile::tempdir()?, servers::free_port()?, options.to_owned());
+        let mut own = Self { folder, port, options, child: None };
         own.start_again()?;
         Ok(own)
+    }
+
+    /// The port that it listens on, of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The process that it runs under.
@@ -44,7 +59,7 @@ impl OwnRedis {
     /// # Errors
     /// Where it does not answer within ten seconds.
     pub fn start_again(&mut self) -> io::Result<()> {
-        self.child = Some(spawn(self.folder.path(), self.port)?);
+        self.child = Some(spawn(self.folder.path(), self.port, &self.options)?);
         let until = Instant::now() + Duration::from_secs(10);
         while !servers::answers(self.port) {
             if Instant::now() > until {
@@ -105,10 +120,10 @@ impl Drop for OwnRedis {
 }
 
 /// Starts the server under a shell that ends it when our end of its standard input closes: when we end, however we do.
-fn spawn(folder: &Path, port: u16) -> io::Result<Child> {
+fn spawn(folder: &Path, port: u16, options: &str) -> io::Result<Child> {
     let script = "redis-server --port \"$1\" --bind 127.0.0.1 --dir \"$2\" --appendonly yes --appendfsync everysec \
-                  --maxmemory-policy noeviction --save '' --logfile log & server=$!; trap 'kill -9 $server' EXIT; read -r _; ";
+                  --maxmemory-policy noeviction --save '' --logfile log $3 & server=$!; trap 'kill -9 $server' EXIT; read -r _; ";
     let mut command = Command::new("sh");
-    command.args(["-c", script, "redis"]).arg(port.to_string()).arg(folder);
+    command.args(["-c", script, "redis"]).arg(port.to_string()).arg(folder).arg(options);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }

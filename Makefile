@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help tools run test lint lint-proto bench verify image images compose-test chart chart-run telemetry clean-data
+.PHONY: help tools run test lint lint-proto bench failover soak verify image images compose-test chart chart-run telemetry clean-data
 
 # What `make tools` installed comes before what the machine has: the versions that are known to work.
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
@@ -33,6 +33,14 @@ lint-proto: tools  ## The contracts alone: style, and nothing that breaks a clie
 bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on PostgreSQL with fsync
 	cargo build --release --locked --package guanxi-suite --package guanxi-e2e --bin guanxi --bench load
 	cargo bench --locked --package guanxi-suite --package guanxi-e2e --bench load
+
+failover: tools  ## A PostgreSQL pair whose primary is killed under load (installs pg_auto_failover and HAProxy, as root)
+	tools/failover.sh
+	cargo nextest run --workspace --locked --run-ignored only --no-capture -E 'package(guanxi-e2e) and test(failover)'
+
+soak: tools  ## Two of each service under load, one killed every 20 s, for ten minutes or SOAK_SECONDS
+	cargo build --workspace --locked
+	cargo nextest run --workspace --locked --run-ignored only --no-capture -E 'package(guanxi-e2e) and test(soak)'
 
 chart: tools  ## The Helm chart: rendered, validated, and held against the product; needs no cluster
 	.tools/venv/bin/python k8s/check.py

@@ -1,5 +1,7 @@
 //! Tests that see only what a client sees. Here is what they and the bench share.
 
+pub mod load;
+
 use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor, generate, healthcheck, import, migrate, report, serve, show, token, verify};
+use crate::commands::{
+    backup, doctor, generate, healthcheck, import, migrate, report, restore, serve, show, token, verify,
+};
 
 /// Guanxi, a customer-relationship platform for retailers: customers, loyalty, logistics, feedback.
 #[derive(Debug, Parser)]
@@ -18,6 +20,9 @@ pub enum Command {
     Serve(serve::Serve),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Restored(restore::Restored),
     Healthcheck(healthcheck::Healthcheck),
     Token(token::Token),
     Import(import::Import),

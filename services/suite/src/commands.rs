@@ -1,11 +1,13 @@
 //! The commands, one file each.
 
+pub mod backup;
 pub mod doctor;
 pub mod generate;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
 pub mod report;
+pub mod restore;
 pub mod serve;
 pub mod show;
 pub mod token;
@@ -23,6 +25,9 @@ pub async fn run(command: Command) -> Done {
         Command::Serve(command) => command.run().await,
         Command::Migrate(command) => command.run().await,
         Command::Doctor(command) => command.run().await,
+        Command::Backup(command) => command.run().await,
+        Command::Restore(command) => command.run().await,
+        Command::Restored(command) => command.run().await,
         Command::Healthcheck(command) => command.run().await,
         Command::Token(command) => command.run(),
         Command::Import(command) => command.run().await,

@@ -180,9 +180,20 @@ impl Follower {
         }
         let bus = self.consumer.bus.reader().await.map_err(|e| FollowError(e.to_string()))?;
         let mut at = self.consumer.db.inbox_position(&self.stream.producer, self.stream.partition).await?;
+        // A head that a replay did not come to: the next event, or the next head, says more.
+        let mut out_of_reach = Position::default();
         while !self.stop.is_cancelled() && self.lease().await? {
-            if *self.head.borrow_and_update() > at {
+            let head = *self.head.borrow_and_update();
+            if head > at && head != out_of_reach {
+                let from = at;
                 at = self.replay(at).await?;
+                if at == from {
+                    out_of_reach = head;
+                    if head.number > 0 {
+                        tracing::error!(stream = %self.stream, after = at.number, head = head.number,
+                            "the producer no longer has what it told; was this database restored from before its retention?");
+                    }
+                }
                 continue;
             }
             let read = tokio::select! {

@@ -1,16 +1,20 @@
 //! The bus between processes: a Redis stream for each partition. An entry's id is the place of its last event
 //! (`epoch-number`), so that publishing twice adds nothing, a reader names where it stands, and a gap shows in the ids.
+//! No command names two streams, so in a cluster each may be on a node of its own.
+
+mod connection;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use guanxi_store::outbox::Position;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::streams::{StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands, Client, TlsCertificates};
+use redis::{AsyncCommands, FromRedisValue, Value};
 
 use crate::bus::{Bus, BusError, Entry, Stream};
+
+use connection::{Connection, Place};
 
 /// About how many parcels a stream keeps; a slower consumer replays from the outbox.
 const KEPT: usize = 20_000;
@@ -21,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Redis Streams. A clone shares its connection; a blocking reader takes one of its own with [`Bus::reader`].
 #[derive(Clone)]
 pub struct RedisBus {
-    client: Client,
-    connection: ConnectionManager,
+    place: Place,
+    connection: Connection,
 }
 
 impl std::fmt::Debug for RedisBus {
@@ -38,49 +42,52 @@ impl From<redis::RedisError> for BusError {
 }
 
 impl RedisBus {
-    /// Connects lazily to `redis://…` or `rediss://…`, whose certificate was signed by an authority in `ca` (PEM), or by one
-    /// that this machine trusts: a Redis that is away delays events and loses none.
+    /// A server, `redis://…`, or `rediss://…`, whose certificate was signed by an authority in `ca` (PEM) or by one that this
+    /// machine trusts. It connects at its first command: a Redis that is away delays events and loses none.
     ///
     /// # Errors
     /// Where the URL is not one, or `ca` holds no certificate.
-    pub async fn connect(url: &str, ca: Option<Vec<u8>>) -> Result<Self, BusError> {
-        let client = match ca {
-            Some(pem) => Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert: Some(pem) })?,
-            None => Client::open(url)?,
-        };
-        let connection = Self::manager(&client)?;
-        Ok(Self { client, connection })
+    pub fn server(url: &str, ca: Option<Vec<u8>>) -> Result<Self, BusError> {
+        Self::at(Place::server(url, ca)?)
     }
 
-    fn manager(client: &Client) -> Result<ConnectionManager, BusError> {
-        let config = ConnectionManagerConfig::new()
-            // A blocked read may last longer than any fixed time-out; `read` bounds each itself.
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500));
-        Ok(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
+    /// A Redis Cluster, by one of its nodes or several, `redis://:password@one:6379,two:6379`. It connects at its first
+    /// command.
+    ///
+    /// # Errors
+    /// As [`server`](Self::server). Call it within a runtime.
+    pub fn cluster(url: &str, ca: Option<Vec<u8>>) -> Result<Self, BusError> {
+        Self::at(Place::cluster(url, ca)?)
     }
 
-    /// What Redis says of itself.
+    fn at(place: Place) -> Result<Self, BusError> {
+        let connection = place.connect()?;
+        Ok(Self { place, connection })
+    }
+
+    /// What Redis says of itself; of a cluster's nodes one that is unfit, where there is such.
     ///
     /// # Errors
     /// Where it does not answer.
     pub async fn state(&self) -> Result<RedisState, BusError> {
         let mut connection = self.connection.clone();
-        let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
-        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await?;
-        let value = |key: &str| {
-            let line = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-            line.unwrap_or_default().trim().to_owned()
-        };
-        Ok(RedisState {
-            version: value("redis_version"),
-            eviction: value("maxmemory_policy"),
-            append_only: value("aof_enabled") == "1",
-            clock_micros: seconds * 1_000_000 + micros,
-        })
+        let infos = of_each::<String>(redis::cmd("INFO").query_async(&mut connection).await?)?;
+        let times = of_each::<(i64, i64)>(redis::cmd("TIME").query_async(&mut connection).await?)?;
+        let states = infos.iter().zip(times.into_iter().cycle()).map(|(info, time)| RedisState::read(info, time));
+        let mut states: Vec<RedisState> = states.collect();
+        states.sort_by_key(|state| state.unfit().is_empty());
+        states.into_iter().next().ok_or_else(|| BusError("Redis says nothing of itself".to_owned()))
     }
+}
+
+/// An answer, or of a cluster every node's.
+fn of_each<T: FromRedisValue>(answer: Value) -> Result<Vec<T>, BusError> {
+    let answers = match answer {
+        Value::Map(nodes) => nodes.into_iter().map(|(_, answer)| answer).collect(),
+        one => vec![one],
+    };
+    let read = answers.into_iter().map(|answer| T::from_redis_value(answer).map_err(redis::RedisError::from));
+    Ok(read.collect::<Result<_, _>>()?)
 }
 
 /// What a Redis says of itself.
@@ -97,6 +104,19 @@ pub struct RedisState {
 }
 
 impl RedisState {
+    fn read(info: &str, (seconds, micros): (i64, i64)) -> Self {
+        let value = |key: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        Self {
+            version: value("redis_version"),
+            eviction: value("maxmemory_policy"),
+            append_only: value("aof_enabled") == "1",
+            clock_micros: seconds * 1_000_000 + micros,
+        }
+    }
+
     /// What makes it unfit for events, each with what to do. Events are late then, not lost.
     pub fn unfit(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -178,8 +198,7 @@ impl Bus for RedisBus {
     }
 
     async fn reader(&self) -> Result<Box<dyn Bus>, BusError> {
-        let connection = Self::manager(&self.client)?;
-        Ok(Box::new(Self { client: self.client.clone(), connection }))
+        Ok(Box::new(Self::at(self.place.clone())?))
     }
 }
 

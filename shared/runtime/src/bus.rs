@@ -11,13 +11,14 @@ use crate::settings::Redis;
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// The bus in the Redis that the settings name.
-pub(crate) async fn open(redis: &Redis) -> Result<RedisBus, StartError> {
+pub(crate) fn open(redis: &Redis) -> Result<RedisBus, StartError> {
     let shown = redis.ca_file.display();
     let unreadable =
         |error| StartError::new(format!("the certificate in {shown} cannot be read: {error}; check redis.ca_file"));
     let named = !redis.ca_file.as_os_str().is_empty();
     let ca = named.then(|| std::fs::read(&redis.ca_file)).transpose().map_err(unreadable)?;
-    let bus = RedisBus::connect(redis.url.expose(), ca).await;
+    let open = if redis.cluster { RedisBus::cluster } else { RedisBus::server };
+    let bus = open(redis.url.expose(), ca);
     bus.map_err(|error| StartError::new(format!("{error}; check redis.url, --redis, redis.ca_file")))
 }
 

@@ -1,8 +1,9 @@
-//! The data directory of an embedded process, and its lock: one process at a time, even after kill −9.
+//! The data directory of an embedded process, and its lock: one process at a time, even after kill −9; and none while it
+//! holds a part of a backup only.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
 
@@ -25,6 +26,7 @@ impl DataDir {
         fs::create_dir_all(data_dir).map_err(failed)?;
         let lock = File::create(data_dir.join("lock")).map_err(failed)?;
         match lock.try_lock() {
+            Ok(()) if Self::restoring(data_dir).exists() => return Err(StartError::half_restored(data_dir)),
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -33,6 +35,11 @@ impl DataDir {
         let written = write_through(&probe);
         fs::remove_file(&probe).ok();
         written.map(|()| Some(Self { _lock: lock })).map_err(failed)
+    }
+
+    /// Where files are made ready that are restored. It is gone when all are in their places.
+    pub(crate) fn restoring(data_dir: &Path) -> PathBuf {
+        data_dir.join("restoring")
     }
 }
 
@@ -56,6 +63,14 @@ mod tests {
         assert!(told.contains("another guanxi process uses the data directory"), "{told}");
         drop(held);
         DataDir::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_data_directory_that_was_restored_in_part_is_nobodys() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(DataDir::restoring(dir.path())).expect("writable");
+        let told = DataDir::take(dir.path()).expect_err("half restored").to_string();
+        assert!(told.contains("did not end") && told.contains("restore once more") && !told.contains('\n'), "{told}");
     }
 
     #[test]

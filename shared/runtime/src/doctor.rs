@@ -234,7 +234,7 @@ async fn redis(settings: &Settings, found: &mut Vec<Finding>) {
     if settings.redis.url.is_empty() {
         return found.push(Finding::good(CHECK, "none: the bus is in memory"));
     }
-    let opened = match bus::open(&settings.redis).await {
+    let opened = match bus::open(&settings.redis) {
         Ok(opened) => opened,
         Err(error) => return found.push(Finding::bad(CHECK, &error)),
     };

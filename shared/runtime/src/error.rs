@@ -55,6 +55,11 @@ impl StartError {
         ))
     }
 
+    pub(crate) fn half_restored(data_dir: &Path) -> Self {
+        let shown = data_dir.display();
+        Self::Other(format!("a restore into {shown} did not end: remove that directory, and restore once more"))
+    }
+
     pub(crate) fn in_use(data_dir: &Path) -> Self {
         let shown = data_dir.display();
         Self::Other(format!(

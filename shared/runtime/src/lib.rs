@@ -6,6 +6,7 @@
 pub mod admin;
 mod api;
 mod auth;
+pub mod backup;
 mod build;
 mod bus;
 mod data_dir;
@@ -25,6 +26,7 @@ pub mod start;
 pub mod telemetry;
 
 pub use admin::healthcheck;
+pub use backup::{backup, restore, restored};
 pub use doctor::{Finding, Verdict, doctor};
 pub use error::StartError;
 pub use figures::Figures;

@@ -138,7 +138,7 @@ impl Process {
         {
             admin = own.port().to_string();
         }
-        let (version, services) = (env!("CARGO_PKG_VERSION"), self.services().join(", "));
+        let (version, services) = (guanxi_store::migrate::release(), self.services().join(", "));
         format!("guanxi {version} is ready: {services} on {}, admin {admin}, {data}", at(self.address))
     }
 

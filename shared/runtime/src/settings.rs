@@ -232,12 +232,14 @@ impl Database {
 /// `[redis]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Redis {
-    /// The server; empty for the bus in memory.
+    /// The server, or nodes of the cluster; empty for the bus in memory.
     pub url: Url,
     /// A file that holds the URL.
     pub url_file: PathBuf,
     /// The authorities that signed the server's certificate; empty: those that this machine trusts.
     pub ca_file: PathBuf,
+    /// Whether it is a Redis Cluster.
+    pub cluster: bool,
 }
 
 /// `[events]`

@@ -149,7 +149,7 @@ async fn open_bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Ar
     if settings.redis.url.is_empty() {
         return Ok(Arc::new(MemoryBus::default()));
     }
-    let redis = bus::open(&settings.redis).await?;
+    let redis = bus::open(&settings.redis)?;
     // A Redis that is away, or forgets, delays events and loses none: no reason not to start.
     match bus::state(&redis).await {
         Ok(state) => state.unfit().iter().for_each(|fault| tracing::warn!(fault, "redis is not set up for events")),

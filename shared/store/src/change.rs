@@ -1,5 +1,5 @@
 //! Changes of several tables written together: on PostgreSQL by one statement, whatever the number of tables, since each
-//! statement costs its way to the server and back.
+//! statement costs its way to the server and back. Citus takes no such statement.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
@@ -64,7 +64,7 @@ impl Change {
 /// The database's; a key that exists already makes the whole transaction run again.
 pub async fn write_all(tx: &Tx, changes: impl IntoIterator<Item = Change>) -> Result<()> {
     let mut changes: Vec<Change> = changes.into_iter().filter(|change| !change.rows.is_empty()).collect();
-    if tx.backend() != DbBackend::Postgres || changes.len() < 2 {
+    if tx.backend() != DbBackend::Postgres || tx.is_spread() || changes.len() < 2 {
         for change in changes {
             change.write(tx).await?;
         }

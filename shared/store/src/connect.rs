@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use guanxi_kernel::{Clock, OrganizationId};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -47,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
     pub(crate) backend: DbBackend,
+    pub(crate) spread: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) partitions: u32,
     pub(crate) committed: Notify,
@@ -54,6 +55,20 @@ pub(crate) struct Inner {
     pub(crate) instruments: Instruments,
     /// The migrations of this release.
     pub(crate) known: OnceLock<Vec<String>>,
+}
+
+/// When a connection of this process was last found to be of the past. Those opened before are closed instead of used.
+static DISTRUSTED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// From now on connections that are open already are not used again: they lead to a server that is no longer the primary,
+/// or have plans for a schema that has changed.
+pub(crate) fn distrust() {
+    *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+/// Whether a connection of this age may be used.
+fn is_trusted(age: Duration) -> bool {
+    DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|since| age < since.elapsed())
 }
 
 impl std::fmt::Debug for Database {
@@ -96,12 +111,14 @@ impl Database {
         let backend = writer.get_database_backend();
         let instruments = Instruments::new(service, backend);
         [&mut writer, &mut reader].into_iter().for_each(|pool| instruments.observe(pool));
+        let spread = backend == DbBackend::Postgres && has_citus(&writer).await?;
         let inner = Inner {
             service,
             schema: if own_database { "public" } else { service },
             writer,
             reader,
             backend,
+            spread,
             clock,
             partitions: partitions.max(1),
             committed: Notify::new(),
@@ -247,6 +264,9 @@ async fn postgres(
         .record_stmt_in_spans(false)
         .test_before_acquire(false)
         .set_application_name(format!("guanxi-{service}"))
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.before_acquire(|_, connection| Box::pin(async move { Ok(is_trusted(connection.age)) }))
+        })
         .map_sqlx_postgres_opts(move |options| {
             let options = options.statement_cache_capacity(512).options(planner.iter().copied());
             if own_database { options } else { options.options([("search_path", service)]) }
@@ -263,6 +283,13 @@ async fn create_schema(connection: &DatabaseConnection, service: &'static str) -
     }
     let created = connection.execute_unprepared(&format!("CREATE SCHEMA IF NOT EXISTS {service}")).await;
     created.map(|_| ()).or_else(taken_by_another)
+}
+
+/// Whether the database is one that Citus spreads.
+async fn has_citus(connection: &DatabaseConnection) -> Result<bool, DbErr> {
+    let sql = "SELECT to_regproc('citus_version') IS NOT NULL";
+    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    row.map_or(Ok(false), |row| row.try_get_by_index(0))
 }
 
 /// PostgreSQL's CREATE … IF NOT EXISTS fails for one of two that run it at once; the thing exists all the same.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use guanxi_kernel::{Refusal, Refused};
+use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use thiserror::Error;
 
+use crate::connect::distrust;
 use crate::inspect::Unfit;
 
 /// Why a transaction did not happen.
@@ -16,7 +18,7 @@ pub enum StoreError {
     Refused(#[from] Refused),
     /// The database refused or could not be reached.
     #[error("database: {0}")]
-    Database(#[from] DbErr),
+    Database(#[source] DbErr),
     /// Somebody else wrote first; the whole transaction may be tried again.
     #[error("conflict: {0}")]
     Conflict(&'static str),
@@ -64,6 +66,33 @@ impl StoreError {
     }
 }
 
+/// PostgreSQL's codes of what is the connection's fault: it leads to a server that was demoted and takes no writes, or a
+/// release that came after this one has changed a table that it has plans for.
+const READ_ONLY: &str = "25006";
+const PLAN_OUTDATED: &str = "0A000";
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if of_the_past(&error) {
+            distrust();
+        }
+        Self::Database(error)
+    }
+}
+
+fn of_the_past(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let of_the_past =
+        |error: &dyn DatabaseError| error.code().as_deref() == Some(READ_ONLY) || has_outdated_plan(error);
+    error.as_database_error().is_some_and(of_the_past)
+}
+
+fn has_outdated_plan(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some(PLAN_OUTDATED) && error.message().contains("cached plan")
+}
+
 fn fault(error: &DbErr) -> Fault {
     if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
         return Fault::Retry;
@@ -83,6 +112,7 @@ fn fault(error: &DbErr) -> Fault {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Fault::Away,
+        sqlx::Error::Database(error) if has_outdated_plan(&**error) => Fault::Retry,
         sqlx::Error::Database(error) => coded(error.code().as_deref().unwrap_or_default()),
         _ => Fault::Broken,
     }
@@ -104,7 +134,7 @@ fn coded(code: &str) -> Fault {
         // Serialization failure, deadlock.
         "40001" | "40P01" => Fault::Retry,
         // Read-only (a demoted primary).
-        "25006" => Fault::Away,
+        READ_ONLY => Fault::Away,
         // Shutting down, starting up; connection lost; too many connections, disk full.
         code if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => Fault::Away,
         _ => Fault::Broken,

@@ -1,18 +1,21 @@
 //! What a database is, and what it lacks for this release to work on it: asked at each start before anything is changed,
 //! and by `guanxi doctor`.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm_migration::SchemaManager;
 use thiserror::Error;
 
-use crate::migrate::{Migrations, all};
+use crate::migrate::{Migrations, all, release};
 use crate::{Database, Result, dialect};
 
 /// The oldest PostgreSQL.
 const OLDEST: i32 = 15;
 
-/// How the name of a migration ends that takes away what releases before it need. One that only adds leaves the previous
-/// release running.
-pub const CONTRACT: &str = "_contract";
+/// The word in the name of a migration that takes away what releases before it need. One that only adds leaves the
+/// previous release running.
+const CONTRACT: &str = "contract";
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,23 @@ pub enum Unfit {
     TooOld {
         /// Its version.
         version: String,
+    },
+    /// Releases after the next one have migrated its schema.
+    #[error(
+        "its schema is too new for release {}: {releases} migrated it, and a release runs on the schema of the next one, and of none after it; run the last of them",
+        release()
+    )]
+    TooFarAhead {
+        /// Which, with `and` between them.
+        releases: String,
+    },
+    /// A file of a database, or a copy of it, is not sound.
+    #[error("{file} is damaged: {found}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What SQLite found.
+        found: String,
     },
     /// A newer release took away what this one needs.
     #[error(
@@ -97,10 +117,10 @@ impl Database {
         let known: Vec<&str> = all(service).collect();
         let missing: Vec<String> = known
             .iter()
-            .filter(|name| !closed && !applied.iter().any(|a| a == *name))
+            .filter(|name| !closed && !applied.iter().any(|(a, _)| a == *name))
             .map(|name| (*name).to_owned())
             .collect();
-        let unknown: Vec<String> = applied.into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+        let unknown: Vec<_> = applied.into_iter().filter(|(name, _)| !known.contains(&name.as_str())).collect();
         let mut unfit = Vec::new();
         if let Some(server) = &server {
             let (role, schema) = (server.role.clone(), server.schema.clone());
@@ -123,7 +143,7 @@ impl Database {
             server: described.unwrap_or_else(|| "SQLite".to_owned()),
             clock_micros: server.map(|server| server.clock_micros),
             missing,
-            unknown,
+            unknown: unknown.into_iter().map(|(name, _)| name).collect(),
             unfit,
         })
     }
@@ -153,19 +173,17 @@ impl Database {
         })
     }
 
-    /// The names of the migrations that were applied, in order; none where there is no schema yet.
-    async fn applied(&self) -> Result<Vec<String>> {
-        let asked = dialect::statement(
-            self.backend(),
-            "SELECT count(*) AS there FROM pg_class WHERE oid = to_regclass('migration')",
-            "SELECT count(*) AS there FROM sqlite_master WHERE type = 'table' AND name = 'migration'",
-            Vec::new(),
-        );
-        let row = self.unfiltered().query_one_raw(asked).await?;
-        match row.map(|row| row.try_get::<i64>("", "there")).transpose()? {
-            Some(1..) => self.migrations().await,
-            _ => Ok(Vec::new()),
+    /// The migrations that were applied, in order, each with the release that did; none where there is no schema yet.
+    async fn applied(&self) -> Result<Vec<(String, Option<String>)>> {
+        let manager = SchemaManager::new(self.unfiltered());
+        if !manager.has_table("migration").await? {
+            return Ok(Vec::new());
         }
+        // Releases were not always noted.
+        let by = if manager.has_column("migration", "by_release").await? { "by_release" } else { "NULL" };
+        let sql = format!("SELECT name, CAST({by} AS varchar(40)) AS by_release FROM migration ORDER BY name");
+        let rows = self.unfiltered().query_all_raw(Statement::from_string(self.backend(), sql)).await?;
+        rows.iter().map(|row| Ok((row.try_get("", "name")?, row.try_get("", "by_release")?))).collect()
     }
 }
 
@@ -173,9 +191,15 @@ fn fits(number: i32) -> bool {
     number / 10_000 >= OLDEST
 }
 
-fn too_new(unknown: &[String]) -> Option<Unfit> {
-    let taken = unknown.iter().find(|name| name.ends_with(CONTRACT))?;
-    Some(Unfit::TooNew { migration: taken.clone() })
+/// A release runs on a schema that the next one has migrated, as in a rollout or after a rollback, unless that took away
+/// what it needs; and on none after that.
+fn too_new(unknown: &[(String, Option<String>)]) -> Option<Unfit> {
+    if let Some((taken, _)) = unknown.iter().find(|(name, _)| name.split('_').any(|word| word == CONTRACT)) {
+        return Some(Unfit::TooNew { migration: taken.clone() });
+    }
+    let releases: BTreeSet<&str> = unknown.iter().map(|(_, by)| by.as_deref().unwrap_or("unknown")).collect();
+    let releases: Vec<&str> = releases.into_iter().collect();
+    (releases.len() > 1).then(|| Unfit::TooFarAhead { releases: releases.join(" and ") })
 }
 
 #[cfg(test)]
@@ -190,10 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_too_new_only_where_something_was_taken_away() {
-        let unknown = |names: &[&str]| too_new(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-        assert_eq!(unknown(&["m0002_more", "m0003_yet_more"]), None);
-        let expected = Unfit::TooNew { migration: "m0003_less_contract".to_owned() };
-        assert_eq!(unknown(&["m0002_more", "m0003_less_contract"]), Some(expected));
+    fn a_schema_is_too_new_where_something_was_taken_away_or_two_releases_added_to_it() {
+        let unknown = |names: &[(&str, &str)]| {
+            let of = |&(name, by): &(&str, &str)| (name.to_owned(), Some(by.to_owned()));
+            too_new(&names.iter().map(of).collect::<Vec<_>>())
+        };
+        assert_eq!(unknown(&[("m0002_more", "9.1.0"), ("m0003_yet_more", "9.1.0")]), None);
+        let taken = Unfit::TooNew { migration: "m0003_less_contract".to_owned() };
+        assert_eq!(unknown(&[("m0002_more", "9.1.0"), ("m0003_less_contract", "9.1.0")]), Some(taken));
+        let far = Unfit::TooFarAhead { releases: "9.1.0 and 9.2.0".to_owned() };
+        assert_eq!(unknown(&[("m0002_more", "9.1.0"), ("m0003_yet_more", "9.2.0")]), Some(far));
     }
 }

@@ -5,6 +5,7 @@
 //! holds the idempotency row or inbox row, the state, the outbox and the stored reply. Reads go through
 //! [`Database::reader`]. Both filter by the organisations that the caller may touch.
 
+pub mod backup;
 pub mod batch;
 pub mod change;
 pub mod connect;
@@ -18,6 +19,8 @@ pub mod inspect;
 pub mod jobs;
 pub mod lease;
 pub mod migrate;
+#[cfg(debug_assertions)]
+mod next_release;
 pub mod outbox;
 pub mod rows;
 pub mod scope;

@@ -1,5 +1,9 @@
 //! Migrations: the store's own tables and a service's, each in a transaction, under a lock of ours (the migrator has
 //! none), so that replicas that start together do not race.
+//!
+//! A migration leaves the release before it running. So a process runs on a schema that one newer release has migrated,
+//! as in a rollout or after a rollback; on one that two have, or one with a migration that calls itself a contraction,
+//! which leaves nobody running who does not know it, it does not start.
 
 use std::time::Duration;
 
@@ -8,10 +12,21 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::prelude::*;
 
 use crate::connect::taken_by_another;
+#[cfg(debug_assertions)]
+use crate::next_release;
 use crate::{Database, Result, StoreError};
 
 /// A service's migrations, oldest first.
 pub type Migrations = Vec<Box<dyn MigrationTrait>>;
+
+/// The release that this process is.
+pub fn release() -> &'static str {
+    #[cfg(debug_assertions)]
+    if next_release::is_played() {
+        return next_release::RELEASE;
+    }
+    env!("CARGO_PKG_VERSION")
+}
 
 impl Database {
     /// Brings the schema up to date: the store's tables, then the service's. Replicas take turns. A schema that is up to
@@ -29,7 +44,7 @@ impl Database {
         for newer in &found.unknown {
             tracing::info!(service = self.service(), migration = %newer, "the schema is newer than this release");
         }
-        if found.missing.is_empty() {
+        if found.missing.is_empty() && self.notes_releases().await? {
             return Ok(());
         }
         let holder = guanxi_kernel::new_id();
@@ -42,14 +57,21 @@ impl Database {
         done
     }
 
+    /// Whether the schema knows which release applied a migration.
+    async fn notes_releases(&self) -> Result<bool> {
+        Ok(SchemaManager::new(&self.inner.writer).has_column("migration", "by_release").await?)
+    }
+
     async fn migrate_alone(&self, service: Migrations, holder: Uuid) -> Result<()> {
-        let all: Migrations = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service).collect();
-        self.inner
-            .writer
-            .execute_unprepared(
-                "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL)",
-            )
-            .await?;
+        let all = std::iter::once(Box::new(Store) as Box<dyn MigrationTrait>).chain(service);
+        #[cfg(debug_assertions)]
+        let all = all.chain(next_release::is_played().then(|| Box::new(next_release::Expansion) as _));
+        let all: Migrations = all.collect();
+        let writer = &self.inner.writer;
+        writer.execute_unprepared(TABLE).await?;
+        if !self.notes_releases().await? {
+            writer.execute_unprepared("ALTER TABLE migration ADD COLUMN by_release varchar(40)").await?;
+        }
         let applied = self.migrations().await?;
         for migration in all.iter().filter(|migration| !applied.contains(&migration.name().to_owned())) {
             if !self.lease("migrate", holder, Duration::from_secs(600)).await? {
@@ -57,8 +79,8 @@ impl Database {
             }
             self.slice(&guanxi_kernel::Call::internal("migrate"), |tx| async move {
                 migration.up(&SchemaManager::new(tx.conn())).await?;
-                let sql = "INSERT INTO migration (name, at) VALUES ($1, $2)";
-                let values = [migration.name().into(), tx.now().to_string().into()];
+                let sql = "INSERT INTO migration (name, at, by_release) VALUES ($1, $2, $3)";
+                let values = [migration.name().into(), tx.now().to_string().into(), release().into()];
                 tx.conn().execute_raw(sea_orm::Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
                 Ok(())
             })
@@ -81,10 +103,16 @@ impl Database {
 
 /// The names of the store's migrations and of a service's, in order.
 pub(crate) fn all(service: &Migrations) -> impl Iterator<Item = &str> {
-    std::iter::once(STORE).chain(service.iter().map(|migration| migration.name()))
+    let names = std::iter::once(STORE).chain(service.iter().map(|migration| migration.name()));
+    #[cfg(debug_assertions)]
+    let names = names.chain(next_release::is_played().then_some(next_release::MIGRATION));
+    names
 }
 
 const STORE: &str = "m0001_store";
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (name varchar(200) PRIMARY KEY, at varchar(40) NOT NULL, \
+                     by_release varchar(40))";
 
 const LEASE_TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (name varchar(200) PRIMARY KEY, \
                            holder uuid NOT NULL, until timestamp with time zone NOT NULL)";

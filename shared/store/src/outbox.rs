@@ -336,24 +336,17 @@ impl Database {
         })
         .await
     }
+}
 
-    /// Begins a new epoch in every partition, after the database was restored from a backup: consumers then replay.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn begin_epoch(&self) -> Result<()> {
-        self.slice(&guanxi_kernel::Call::internal("restore"), |tx| async move {
-            let epoch = new_epoch(tx.now());
-            for sql in [
-                "UPDATE outbox SET epoch = NULL, first_number = NULL WHERE $1 > 0",
-                "UPDATE outbox_head SET epoch = $1, number = 0",
-            ] {
-                tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, [epoch.into()])).await?;
-            }
-            Ok(())
-        })
-        .await
-    }
+/// Begins a new epoch in every partition: what the outbox has is numbered and told again, in its order, and consumers
+/// know by the epoch that the numbers they stand at are of the past.
+pub(crate) async fn begin_epoch(tx: &Tx) -> Result<()> {
+    let (backend, now) = (tx.backend(), new_epoch(tx.now()));
+    let again = "UPDATE outbox SET epoch = NULL, first_number = NULL";
+    tx.conn().execute_raw(Statement::from_string(backend, again)).await?;
+    let heads = "UPDATE outbox_head SET number = 0, epoch = CASE WHEN epoch < $1 THEN $1 ELSE epoch + 1 END";
+    tx.conn().execute_raw(Statement::from_sql_and_values(backend, heads, [now.into()])).await?;
+    Ok(())
 }
 
 /// Epochs grow with time: a later one is always greater.

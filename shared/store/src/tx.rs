@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use guanxi_kernel::{Call, Timestamp};
-use sea_orm::{DatabaseTransaction, DbBackend};
+use guanxi_kernel::{Call, Timestamp, Uuid};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
 use crate::change::Change;
+use crate::connect::Inner;
 use crate::outbox::NewEvent;
+use crate::{Result, dialect};
 
 /// An open transaction. It commits only through the door that opened it.
 pub struct Tx {
     conn: DatabaseTransaction,
     backend: DbBackend,
+    spread: bool,
     call: Call,
     now: Timestamp,
     told: Mutex<Told>,
@@ -36,8 +39,8 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(conn: DatabaseTransaction, backend: DbBackend, call: Call, now: Timestamp) -> Self {
-        Self { conn, backend, call, now, told: Mutex::default() }
+    pub(crate) fn new(conn: DatabaseTransaction, db: &Inner, call: Call) -> Self {
+        Self { conn, backend: db.backend, spread: db.spread, call, now: db.clock.now(), told: Mutex::default() }
     }
 
     /// The connection, for queries and statements.
@@ -48,6 +51,28 @@ impl Tx {
     /// SQLite or PostgreSQL.
     pub fn backend(&self) -> DbBackend {
         self.backend
+    }
+
+    /// Whether Citus spreads the tables over servers by their roots.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.spread
+    }
+
+    /// Locks the rows of a table with these roots until the transaction ends: returns what goes behind the SELECT that reads
+    /// them, in the order of their roots. The table has a column `organization`.
+    ///
+    /// Citus refuses `FOR UPDATE` over many roots: there they are locked here, by a write that leaves them as they are.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock(&self, table: &str, roots: &[Uuid]) -> Result<&'static str> {
+        if !self.spread {
+            return Ok(dialect::for_update(self.backend));
+        }
+        let (condition, roots) = dialect::any_uuid(self.backend, "root_id", 1, roots);
+        let sql = format!("UPDATE {table} SET organization = organization WHERE {condition}");
+        self.conn.execute_raw(Statement::from_sql_and_values(self.backend, sql, [roots])).await?;
+        Ok("")
     }
 
     /// Who asked. In a batch, the service itself: each call of the batch has its own.

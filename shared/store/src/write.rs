@@ -81,7 +81,7 @@ impl Database {
             })
             .await?;
         self.inner.instruments.waited(since.elapsed());
-        Ok(Tx::new(conn, self.inner.backend, call, self.inner.clock.now()))
+        Ok(Tx::new(conn, &self.inner, call))
     }
 
     /// Commits, with the door's own rows and what the transaction told.

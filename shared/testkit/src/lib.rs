@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod probe;
 pub mod process;
 pub mod redis;
+pub mod redis_cluster;
 pub mod servers;
 pub mod setup;
 
@@ -18,4 +19,5 @@ pub use env::Env;
 pub use postgres::OwnPostgres;
 pub use process::{Plan, Suite};
 pub use redis::OwnRedis;
+pub use redis_cluster::OwnRedisCluster;
 pub use setup::Setup;

@@ -68,7 +68,7 @@ async fn create_database(url: &str, name: &str) -> io::Result<()> {
 
 fn start_shared(data: &Path, port: u16) -> io::Result<()> {
     init(data)?;
-    start(data, port, false, false)
+    start(data, port, false, false, "")
 }
 
 /// A PostgreSQL of one's own, with fsync and synchronous commit: it may be killed and started again. Ends with the value.
@@ -77,6 +77,7 @@ pub struct OwnPostgres {
     folder: tempfile::TempDir,
     port: u16,
     tls: bool,
+    options: String,
 }
 
 impl OwnPostgres {
@@ -85,7 +86,15 @@ impl OwnPostgres {
     /// # Errors
     /// Where PostgreSQL is not installed, or does not start.
     pub fn start() -> io::Result<Self> {
-        Self::started(None)
+        Self::started(None, "")
+    }
+
+    /// The same, with more options of `postgres`, such as `-c work_mem=8MB`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(options: &str) -> io::Result<Self> {
+        Self::started(None, options)
     }
 
     /// The same with TLS, for `localhost`, with this certificate and key.
@@ -93,13 +102,13 @@ impl OwnPostgres {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_tls(certificate: &Path, key: &Path) -> io::Result<Self> {
-        Self::started(Some((certificate, key)))
+        Self::started(Some((certificate, key)), "")
     }
 
-    fn started(tls: Option<(&Path, &Path)>) -> io::Result<Self> {
+    fn started(tls: Option<(&Path, &Path)>, options: &str) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
-        let own = Self { folder, port: servers::free_port()?, tls: tls.is_some() };
+        let own = Self { folder, port: servers::free_port()?, tls: tls.is_some(), options: options.to_owned() };
         std::fs::create_dir(own.data())?;
         init(&own.data())?;
         if let Some((certificate, key)) = tls {
@@ -150,6 +159,22 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// What a query answers: a line for each row, its columns separated by `|`.
+    ///
+    /// # Errors
+    /// Where `psql` is not installed, or the query fails.
+    pub fn query(&self, database: &str, sql: &str) -> io::Result<Vec<String>> {
+        let output = Command::new(find("psql")?)
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .arg(self.url(database))
+            .output()?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if !output.status.success() {
+            return Err(io::Error::other(said(&output.stderr)));
+        }
+        Ok(said(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
     /// Creates a database and returns its URL.
     ///
     /// # Errors
@@ -172,7 +197,7 @@ impl OwnPostgres {
     /// # Errors
     /// Where `pg_ctl` fails.
     pub fn start_again(&self) -> io::Result<()> {
-        start(&self.data(), self.port, true, self.tls)
+        start(&self.data(), self.port, true, self.tls, &self.options)
     }
 }
 
@@ -194,12 +219,12 @@ fn init(data: &Path) -> io::Result<()> {
 const CERTIFICATE: &str = "test.crt";
 const KEY: &str = "test.key";
 
-fn start(data: &Path, port: u16, durable: bool, tls: bool) -> io::Result<()> {
+fn start(data: &Path, port: u16, durable: bool, tls: bool, more: &str) -> io::Result<()> {
     let [flush, ssl] = [durable, tls].map(|on| if on { "on" } else { "off" });
     let options = format!(
         "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
          -c fsync={flush} -c synchronous_commit={flush} -c full_page_writes={flush} -c shared_buffers=256MB \
-         -c max_wal_size=4GB -c log_min_messages=fatal -c ssl={ssl} -c ssl_cert_file={CERTIFICATE} -c ssl_key_file={KEY}"
+         -c max_wal_size=4GB -c log_min_messages=fatal -c ssl={ssl} -c ssl_cert_file={CERTIFICATE} -c ssl_key_file={KEY} {more}"
     );
     let mut command = as_postgres("pg_ctl")?;
     servers::run(

@@ -50,6 +50,11 @@ impl OwnRedis {
         Ok(own)
     }
 
+    /// The port that it listens on, of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The process that it runs under.
     ///
     /// # Errors

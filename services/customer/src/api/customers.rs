@@ -196,7 +196,7 @@ impl Customers {
         let nobody = || Refused::not_found("customer", format!("with this {}", identifier.kind));
         let reader = self.db.reader(call);
         let ids = BTreeMap::from([(identifier.id(&organization), identifier.clone())]);
-        let timelines = identity::timelines(&reader, &ids, false).await?;
+        let timelines = identity::timelines(&reader, &ids, "").await?;
         let owner = timelines.first().and_then(|(_, timeline)| timeline.owner(as_of.unwrap_or(reader.now())));
         let customer = customers::get(&reader, owner.ok_or_else(nobody)?).await?;
         if customer.delete_time.is_some() {

@@ -102,7 +102,7 @@ async fn load(tx: &Tx, calls: &[BatchCall<Record>]) -> Result<Book> {
     for (customer, organization) in customers::organizations_of(tx, &named.into_iter().collect::<Vec<_>>()).await? {
         book.add_customer(customer, organization);
     }
-    for (id, timeline) in identity::timelines(tx, &identifiers, false).await? {
+    for (id, timeline) in identity::timelines(tx, &identifiers, "").await? {
         book.add_timeline(id, timeline);
     }
     for store in organizations::existing_stores(tx, &stores).await? {

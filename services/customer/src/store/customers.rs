@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entities::{customers, source_records};
 use super::pages::{Asked, List};
-use super::{Lock, by_roots, organization};
+use super::{by_roots, organization};
 use crate::domain::customer::Customer;
 use crate::domain::ingest::Version;
 use crate::domain::profile::{BirthDate, PersonName, PostalAddress, Profile};
@@ -118,7 +118,7 @@ pub async fn get(session: &impl Session, id: CustomerId) -> Result<Customer> {
 /// # Errors
 /// The database's.
 pub async fn get_all(session: &impl Session, ids: &[Uuid]) -> Result<Vec<Customer>> {
-    let rows: Vec<customers::Model> = by_roots(session.connection(), "customers", ids, Lock::None).await?;
+    let rows: Vec<customers::Model> = by_roots(session.connection(), "customers", ids, "").await?;
     rows.into_iter().filter(|row| session.may_read(&row.organization)).map(value).collect()
 }
 
@@ -127,9 +127,9 @@ pub async fn get_all(session: &impl Session, ids: &[Uuid]) -> Result<Vec<Custome
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<Vec<(Customer, Vec<Version>)>> {
-    let rows: Vec<customers::Model> = by_roots(tx.conn(), "customers", ids, Lock::Rows).await?;
+    let rows: Vec<customers::Model> = by_roots(tx.conn(), "customers", ids, tx.lock("customers", ids).await?).await?;
     let mut versions = std::collections::HashMap::<Uuid, Vec<Version>>::new();
-    for row in by_roots::<source_records::Model>(tx.conn(), "source_records", ids, Lock::None).await? {
+    for row in by_roots::<source_records::Model>(tx.conn(), "source_records", ids, "").await? {
         let record = serde_json::from_str(&row.body).map_err(StoreError::row)?;
         let version = Version { owner: CustomerId(row.root_id), number: row.number, record };
         versions.entry(row.root_id).or_default().push(version);
@@ -252,6 +252,6 @@ pub fn value(row: customers::Model) -> Result<Customer> {
 /// # Errors
 /// The database's.
 pub async fn organizations_of(tx: &Tx, ids: &[Uuid]) -> Result<Vec<(CustomerId, OrganizationId)>> {
-    let rows: Vec<customers::Model> = by_roots(tx.conn(), "customers", ids, Lock::None).await?;
+    let rows: Vec<customers::Model> = by_roots(tx.conn(), "customers", ids, "").await?;
     rows.iter().map(|row| Ok((CustomerId(row.root_id), organization(&row.organization)?))).collect()
 }

@@ -8,7 +8,7 @@ use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, time};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::identity_edges::{self, Model};
-use super::{Lock, by_roots, customers, parsed};
+use super::{by_roots, customers, parsed};
 use crate::domain::edge::{Edge, Timeline};
 use crate::domain::identifier::Identifier;
 use crate::domain::ingest::Known;
@@ -44,18 +44,17 @@ const CHANGED: Table = Table::new(
     ],
 );
 
-/// The timelines of identifiers, locked until the transaction ends where `locked`: one statement. Those without edges
-/// are there too, empty.
+/// The timelines of identifiers: one statement. Those without edges are there too, empty. `lock` is empty, or what locking
+/// them came to.
 ///
 /// # Errors
 /// The database's.
 pub async fn timelines(
     session: &impl Session,
     identifiers: &BTreeMap<Uuid, Identifier>,
-    locked: bool,
+    lock: &str,
 ) -> Result<Vec<(Uuid, Timeline)>> {
     let ids: Vec<Uuid> = identifiers.keys().copied().collect();
-    let lock = if locked { Lock::Rows } else { Lock::None };
     let mut edges = HashMap::<Uuid, Vec<Edge>>::new();
     for row in by_roots::<Model>(session.connection(), "identity_edges", &ids, lock).await? {
         edges.entry(row.root_id).or_default().push(edge(&row));
@@ -73,7 +72,8 @@ pub async fn timelines(
 pub async fn known(tx: &Tx, identifiers: &BTreeMap<Uuid, Identifier>) -> Result<Known> {
     let mut known = Known::default();
     let mut owners = BTreeSet::new();
-    for (id, timeline) in timelines(tx, identifiers, true).await? {
+    let lock = tx.lock("identity_edges", &identifiers.keys().copied().collect::<Vec<_>>()).await?;
+    for (id, timeline) in timelines(tx, identifiers, lock).await? {
         owners.extend(timeline.edges().iter().map(|edge| edge.owner.uuid()));
         known.add_timeline(id, timeline);
     }

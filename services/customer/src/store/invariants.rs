@@ -9,7 +9,7 @@ use guanxi_store::{Database, Result, StoreError};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::entities::{customers as rows, source_records};
-use super::{Lock, by_roots, customers};
+use super::{by_roots, customers};
 use crate::domain::source_record::SourceRecord;
 use crate::domain::survivorship::{SourceRanks, view};
 
@@ -105,7 +105,7 @@ async fn profiles(db: Database, ranks: SourceRanks) -> Result<Checked> {
         if broken.is_empty() {
             continue;
         }
-        let again: Vec<rows::Model> = by_roots(connection, "customers", &broken, Lock::None).await?;
+        let again: Vec<rows::Model> = by_roots(connection, "customers", &broken, "").await?;
         for id in disagreeing(&db, &broken, again, &ranks).await? {
             checked.add(CustomerId(id).to_string(), "its profile is not what its records come to");
         }
@@ -114,7 +114,7 @@ async fn profiles(db: Database, ranks: SourceRanks) -> Result<Checked> {
 
 async fn disagreeing(db: &Database, ids: &[Uuid], page: Vec<rows::Model>, ranks: &SourceRanks) -> Result<Vec<Uuid>> {
     let mut records = HashMap::<Uuid, Vec<SourceRecord>>::new();
-    for row in by_roots::<source_records::Model>(db.unfiltered(), "source_records", ids, Lock::None).await? {
+    for row in by_roots::<source_records::Model>(db.unfiltered(), "source_records", ids, "").await? {
         records.entry(row.root_id).or_default().push(serde_json::from_str(&row.body).map_err(StoreError::row)?);
     }
     let mut broken = Vec::new();

@@ -22,30 +22,20 @@ pub fn migrations() -> Migrations {
     migrations::all()
 }
 
-/// Whether rows that are read stay as they are until the transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    None,
-    Rows,
-}
-
-/// The rows of a table with these roots, in the order of the roots: one statement, whatever their number.
+/// The rows of a table with these roots, in the order of the roots: one statement, whatever their number. `lock` is empty,
+/// or what locking them came to.
 async fn by_roots<M: FromQueryResult>(
     connection: &impl ConnectionTrait,
     table: &str,
     roots: &[Uuid],
-    lock: Lock,
+    lock: &str,
 ) -> Result<Vec<M>> {
     if roots.is_empty() {
         return Ok(Vec::new());
     }
     let backend = connection.get_database_backend();
     let (condition, roots) = dialect::any_uuid(backend, "root_id", 1, roots);
-    let suffix = match lock {
-        Lock::None => "",
-        Lock::Rows => dialect::for_update(backend),
-    };
-    let sql = format!("SELECT * FROM {table} WHERE {condition} ORDER BY root_id{suffix}");
+    let sql = format!("SELECT * FROM {table} WHERE {condition} ORDER BY root_id{lock}");
     let rows = connection.query_all_raw(Statement::from_sql_and_values(backend, sql, [roots])).await?;
     rows.iter().map(|row| Ok(M::from_query_result(row, "")?)).collect()
 }

@@ -8,7 +8,7 @@ use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
 use sea_orm::ConnectionTrait;
 
 use super::entities::{order_lines, order_payments, order_return_lines, order_returns, orders};
-use super::{Lock, by_roots, narrow, organization, parsed};
+use super::{by_roots, narrow, organization, parsed};
 use crate::domain::order::{Cancellation, Line, News, Order, Payment, PaymentMethod, Report, Return, Terms};
 
 const ORDERS: Table = Table::new(
@@ -89,7 +89,7 @@ const RETURN_LINES: Table = Table::new(
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
-    let rows: Vec<orders::Model> = by_roots(tx.conn(), "orders", ids, Lock::Rows).await?;
+    let rows: Vec<orders::Model> = by_roots(tx.conn(), "orders", ids, tx.lock("orders", ids).await?).await?;
     with_facts(tx.conn(), rows).await
 }
 
@@ -100,22 +100,22 @@ pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<Vec<Order>> {
 pub async fn with_facts(connection: &impl ConnectionTrait, rows: Vec<orders::Model>) -> Result<Vec<Order>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.root_id).collect();
     let mut lines = HashMap::<Uuid, BTreeMap<i32, Line>>::new();
-    for row in by_roots::<order_lines::Model>(connection, "order_lines", &ids, Lock::None).await? {
+    for row in by_roots::<order_lines::Model>(connection, "order_lines", &ids, "").await? {
         let (root, number) = (row.root_id, narrow(row.line)?);
         lines.entry(root).or_default().insert(number, line(row));
     }
     let mut payments = HashMap::<Uuid, BTreeMap<i32, Payment>>::new();
-    for row in by_roots::<order_payments::Model>(connection, "order_payments", &ids, Lock::None).await? {
+    for row in by_roots::<order_payments::Model>(connection, "order_payments", &ids, "").await? {
         payments.entry(row.root_id).or_default().insert(narrow(row.payment)?, payment(&row)?);
     }
     let mut returns = HashMap::<Uuid, BTreeMap<String, Return>>::new();
-    for row in by_roots::<order_returns::Model>(connection, "order_returns", &ids, Lock::None).await? {
+    for row in by_roots::<order_returns::Model>(connection, "order_returns", &ids, "").await? {
         let back =
             Return { return_time: time::from_column(row.return_time), lines: BTreeMap::new(), reason: row.reason };
         returns.entry(row.root_id).or_default().insert(row.return_id, back);
     }
     let returned: Vec<Uuid> = returns.keys().copied().collect();
-    for row in by_roots::<order_return_lines::Model>(connection, "order_return_lines", &returned, Lock::None).await? {
+    for row in by_roots::<order_return_lines::Model>(connection, "order_return_lines", &returned, "").await? {
         let back = returns.get_mut(&row.root_id).and_then(|returns| returns.get_mut(&row.return_id));
         let back = back.ok_or_else(|| StoreError::Row(format!("no return {:?} of {}", row.return_id, row.root_id)))?;
         back.lines.insert(narrow(row.line)?, row.quantity);

@@ -8,7 +8,7 @@ use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::{organizations, stores};
-use super::{Lock, by_roots, organization, parsed};
+use super::{by_roots, organization, parsed};
 use crate::domain::organization::{Organization, Store, StoreName, root};
 
 const ORGANIZATIONS: Table = Table::new(
@@ -89,7 +89,7 @@ pub async fn existing(
 ) -> Result<BTreeMap<OrganizationId, Organization>> {
     let roots: BTreeSet<Uuid> = ids.into_iter().map(root).collect();
     let roots: Vec<Uuid> = roots.into_iter().collect();
-    let rows: Vec<organizations::Model> = by_roots(tx.conn(), "organizations", &roots, Lock::None).await?;
+    let rows: Vec<organizations::Model> = by_roots(tx.conn(), "organizations", &roots, "").await?;
     rows.into_iter().map(|row| value(row).map(|organization| (organization.id.clone(), organization))).collect()
 }
 

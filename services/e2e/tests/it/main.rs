@@ -4,8 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod backup;
 mod bad_start;
+mod citus;
+mod cluster;
 mod collector;
+mod failover;
 mod faults;
 mod full_disk;
 mod http;
@@ -16,8 +20,10 @@ mod queries;
 mod raw;
 mod secured;
 mod signals;
+mod soak;
 mod started;
 mod stop;
 mod strangers;
 mod things;
+mod upgrade;
 mod watch;

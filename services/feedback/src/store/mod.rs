@@ -29,11 +29,11 @@ async fn by_roots<M: FromQueryResult>(tx: &Tx, table: &str, roots: &[Uuid], lock
     if roots.is_empty() {
         return Ok(Vec::new());
     }
-    let (condition, roots) = dialect::any_uuid(tx.backend(), "root_id", 1, roots);
     let suffix = match lock {
         Lock::None => "",
-        Lock::Rows => dialect::for_update(tx.backend()),
+        Lock::Rows => tx.lock(table, roots).await?,
     };
+    let (condition, roots) = dialect::any_uuid(tx.backend(), "root_id", 1, roots);
     let sql = format!("SELECT * FROM {table} WHERE {condition} ORDER BY root_id{suffix}");
     let rows = tx.conn().query_all_raw(Statement::from_sql_and_values(tx.backend(), sql, [roots])).await?;
     rows.iter().map(|row| Ok(M::from_query_result(row, "")?)).collect()

@@ -27,7 +27,7 @@ pub async fn load(connection: &impl ConnectionTrait, ids: &[Uuid]) -> Result<BTr
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<BTreeMap<ShipmentId, Shipment>> {
-    let suffix = format!(" ORDER BY root_id{}", guanxi_store::dialect::for_update(tx.backend()));
+    let suffix = format!(" ORDER BY root_id{}", tx.lock("shipments", ids).await?);
     read_all(tx.conn(), ids, &suffix).await
 }
 

@@ -2,7 +2,7 @@
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{Refused, Uuid};
-use guanxi_store::{Change, Column, Result, Rows, Session, StoreError, Table, Tx, dialect, time};
+use guanxi_store::{Change, Column, Result, Rows, Session, StoreError, Table, Tx, time};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::entities::accounts::{Column as Field, Entity, Model};
@@ -52,7 +52,7 @@ const TOTALS: Table = Table::new(
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, members: &[Uuid]) -> Result<Vec<Account>> {
-    let and = format!(" ORDER BY root_id{}", dialect::for_update(tx.backend()));
+    let and = format!(" ORDER BY root_id{}", tx.lock("accounts", members).await?);
     of_roots::<Model>(tx.conn(), "accounts", members, &and).await?.into_iter().map(account).collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use guanxi_kernel::name::{CustomerId, ShipmentId};
 use guanxi_kernel::{OrderName, OrganizationId, Timestamp, Uuid};
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, dialect, time};
+use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -68,7 +68,7 @@ struct Completed {
 /// # Errors
 /// The database's.
 pub async fn lock(tx: &Tx, orders: &[Uuid]) -> Result<BTreeMap<Uuid, KnownOrder>> {
-    let and = format!(" ORDER BY root_id{}", dialect::for_update(tx.backend()));
+    let and = format!(" ORDER BY root_id{}", tx.lock("orders", orders).await?);
     let rows = of_roots::<Row>(tx.conn(), "orders", orders, &and).await?;
     let mut shipments = BTreeMap::<Uuid, Vec<(ShipmentId, Option<Timestamp>)>>::new();
     for row in of_roots::<Shipment>(tx.conn(), "order_shipments", orders, "").await? {

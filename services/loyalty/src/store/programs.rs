@@ -136,7 +136,7 @@ pub async fn save(tx: &Tx, program: &Program) -> Result<()> {
 /// # Errors
 /// NOT_FOUND where there is none or the caller may not read it; PERMISSION_DENIED where it may only read it.
 pub async fn writable(tx: &Tx, id: &ProgramId) -> Result<Program> {
-    let lock = dialect::for_update(tx.backend());
+    let lock = tx.lock("programs", &[id.uuid()]).await?;
     let row = of_roots::<Model>(tx.conn(), "programs", &[id.uuid()], lock).await?.pop();
     let row = row.filter(|row| tx.may_read(&row.organization)).ok_or_else(|| Refused::not_found("program", id))?;
     tx.may_write(&row.organization)?;

@@ -51,9 +51,14 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// The services that are named, or all.
     pub fn services(&self) -> Vec<Service> {
+        self.named(&services::ALL)
+    }
+
+    /// Those of `all` that are named, or all, in the order of `all`.
+    pub fn named(&self, all: &[Service]) -> Vec<Service> {
         let named =
-            |service: &Service| self.services.is_empty() || self.services.iter().any(|name| name == service.name);
-        services::ALL.into_iter().filter(named).collect()
+            |service: &&Service| self.services.is_empty() || self.services.iter().any(|name| name == service.name);
+        all.iter().filter(named).copied().collect()
     }
 
     /// Where the settings come from.

@@ -1,11 +1,11 @@
-//! One contract, two buses.
+//! One contract: in memory, on a Redis, on a Redis Cluster.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use guanxi_messaging::{Bus, Entry, MemoryBus, RedisBus, Stream};
 use guanxi_store::outbox::Position;
-use guanxi_testkit::OwnRedis;
+use guanxi_testkit::{OwnRedis, OwnRedisCluster};
 
 fn stream(partition: u32) -> Stream {
     Stream { producer: "sample".into(), partition }
@@ -18,7 +18,7 @@ fn entry(first: i64, last: i64) -> Entry {
 const NOTHING: Position = Position { epoch: 0, number: 0 };
 const SOON: Duration = Duration::from_millis(50);
 
-macro_rules! on_both {
+macro_rules! on_each {
     ($(async fn $name:ident($bus:ident: &dyn Bus) $body:block)*) => {
         $(mod $name {
             use super::*;
@@ -33,13 +33,19 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_redis() {
                 let redis = OwnRedis::start().unwrap();
-                run(&RedisBus::connect(&redis.url(), None).await.unwrap()).await;
+                run(&RedisBus::server(&redis.url(), None).unwrap()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_a_cluster() {
+                let cluster = OwnRedisCluster::start().unwrap();
+                run(&RedisBus::cluster(&cluster.url(), None).unwrap()).await;
             }
         })*
     };
 }
 
-on_both! {
+on_each! {
     async fn entries_are_read_after_a_place_in_their_order(bus: &dyn Bus) {
         bus.publish(&stream(0), &[entry(1, 3), entry(4, 4)]).await.unwrap();
         bus.publish(&stream(0), &[entry(5, 9)]).await.unwrap();
@@ -76,7 +82,7 @@ on_both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_comes_back_is_used_again() {
     let mut redis = OwnRedis::start().unwrap();
-    let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
+    let bus = RedisBus::server(&redis.url(), None).unwrap();
     bus.publish(&stream(0), &[entry(1, 1)]).await.unwrap();
     redis.crash().unwrap();
     assert!(bus.publish(&stream(0), &[entry(2, 2)]).await.is_err());
@@ -89,10 +95,36 @@ async fn a_redis_that_comes_back_is_used_again() {
     assert_eq!(last, Some(entry(3, 3)));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_spread_over_a_cluster_and_a_master_that_comes_back_is_used_again() {
+    let mut cluster = OwnRedisCluster::start().unwrap();
+    let bus = RedisBus::cluster(&cluster.url(), None).unwrap();
+    for partition in 0..24 {
+        bus.publish(&stream(partition), &[entry(1, 1)]).await.unwrap();
+    }
+    let keys = cluster.keys().unwrap();
+    assert!(keys.iter().all(|keys| *keys > 0) && keys.iter().sum::<u64>() == 24, "{keys:?}");
+    cluster.crash(1).unwrap();
+    let mut away = 0;
+    for partition in 0..24 {
+        away += usize::from(bus.publish(&stream(partition), &[entry(2, 2)]).await.is_err());
+    }
+    assert!(away > 0, "nothing was on the master that is away");
+    cluster.start_again(1).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    for partition in 0..24 {
+        while bus.publish(&stream(partition), &[entry(3, 3)]).await.is_err() {
+            assert!(Instant::now() < until, "partition {partition} is not connected again");
+        }
+        let last = bus.read(&stream(partition), NOTHING, 10, SOON).await.unwrap().pop();
+        assert_eq!(last, Some(entry(3, 3)), "partition {partition}");
+    }
+}
+
 #[tokio::test]
 async fn an_unfit_redis_is_found_out() {
     let redis = OwnRedis::start().unwrap();
-    let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
+    let bus = RedisBus::server(&redis.url(), None).unwrap();
     let unfit = async || bus.state().await.unwrap().unfit();
     assert_eq!(unfit().await, Vec::<String>::new());
     let client = redis::Client::open(redis.url()).unwrap();

@@ -12,7 +12,7 @@ use guanxi_messaging::{
 use guanxi_store::outbox::{NumberedEvent, Position};
 use guanxi_store::sea_orm::{ConnectionTrait, Statement};
 use guanxi_store::{Database, DatabaseConfig, StoreError, Tx};
-use guanxi_testkit::OwnRedis;
+use guanxi_testkit::{OwnRedis, OwnRedisCluster};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -127,13 +127,16 @@ impl Flow {
     }
 
     async fn remote(redis: &OwnRedis) -> Self {
+        Self::over(RedisBus::server(&redis.url(), None).unwrap()).await
+    }
+
+    async fn over(bus: RedisBus) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut configs = Vec::new();
         for _ in 0..2 {
             let url = guanxi_testkit::postgres::fresh_database().await.unwrap();
             configs.push(DatabaseConfig::Postgres { url, connections: 6 });
         }
-        let bus = RedisBus::connect(&redis.url(), None).await.unwrap();
         Self::open(&configs[0], &configs[1], Arc::new(bus), folder).await
     }
 
@@ -287,6 +290,28 @@ async fn flushing_and_killing_redis_loses_nothing_and_does_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_masters_go_and_come_back_loses_nothing() {
+    let mut cluster = OwnRedisCluster::start().unwrap();
+    let flow = Flow::over(RedisBus::cluster(&cluster.url(), None).unwrap()).await;
+    let running = flow.start();
+    flow.create(names(0..50)).await;
+    flow.until((50, 50)).await;
+    for master in 0..3 {
+        cluster.crash(master).unwrap();
+    }
+    flow.create(names(50..100)).await;
+    flow.until((100, 100)).await;
+    for master in [2, 0] {
+        cluster.begin_again(master).unwrap();
+    }
+    cluster.start_again(1).unwrap();
+    cluster.flush_all().unwrap();
+    flow.create(names(100..150)).await;
+    flow.until((150, 150)).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_share_the_work_and_do_it_once() {
     let redis = OwnRedis::start().unwrap();
     let flow = Flow::remote(&redis).await;
@@ -306,14 +331,25 @@ async fn a_new_epoch_is_replayed_and_what_was_handled_is_not_handled_again() {
     flow.create(names(0..20)).await;
     flow.until((20, 20)).await;
     running.stop().await;
-    // Epochs are seconds: the next one is greater once a second has gone by.
-    let epoch = flow.producer.outbox_heads().await.unwrap()[0].1.epoch;
-    while SystemClock.now_second() <= epoch {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    flow.producer.begin_epoch().await.unwrap();
+    flow.producer.restored().await.unwrap();
     flow.create(names(20..40)).await;
     let running = flow.start();
+    flow.until((40, 40)).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_epoch_of_an_outbox_that_was_emptied_begins_with_what_comes_next() {
+    let flow = Flow::embedded().await;
+    let running = flow.start();
+    flow.create(names(0..20)).await;
+    flow.until((20, 20)).await;
+    running.stop().await;
+    let later = guanxi_kernel::Clock::now(&SystemClock) + jiff::SignedDuration::from_hours(1);
+    assert!(flow.producer.prune_outbox(later).await.unwrap() > 0, "all was confirmed at the end");
+    flow.producer.restored().await.unwrap();
+    let running = flow.start();
+    flow.create(names(20..40)).await;
     flow.until((40, 40)).await;
     running.stop().await;
 }
@@ -342,14 +378,4 @@ async fn an_event_that_cannot_be_handled_becomes_a_dead_letter_and_holds_up_no_o
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     running.stop().await;
-}
-
-trait Seconds {
-    fn now_second(&self) -> i64;
-}
-
-impl Seconds for SystemClock {
-    fn now_second(&self) -> i64 {
-        guanxi_kernel::Clock::now(self).as_second()
-    }
 }

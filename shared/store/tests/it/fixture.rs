@@ -111,7 +111,7 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn migrations() -> Migrations {
+pub fn migrations() -> Migrations {
     vec![Box::new(Accounts)]
 }
 

@@ -8,3 +8,4 @@ mod fixture;
 mod flow;
 mod leases;
 mod sets;
+mod upgrades;

@@ -1,6 +1,6 @@
 //! What a suite is made of: how many processes, on which databases and bus, with which settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::server::variable;
 use super::{SERVICES, Server, Suite};
@@ -21,6 +21,8 @@ pub struct Plan {
     settings: Vec<(String, String)>,
     keep_logs: bool,
     servers: Option<(OwnPostgres, OwnRedis)>,
+    database: Option<String>,
+    data: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,8 @@ impl Plan {
 
     fn of(processes: Processes) -> Self {
         let tokens = processes != Processes::Embedded;
-        Self { processes, replicas: 1, tokens, settings: Vec::new(), keep_logs: false, servers: None }
+        let (settings, keep_logs) = (Vec::new(), false);
+        Self { processes, replicas: 1, tokens, settings, keep_logs, servers: None, database: None, data: None }
     }
 
     /// With so many processes of each service on one database, where services are apart. Commands, clients and peers call
@@ -78,10 +81,23 @@ impl Plan {
         Self { keep_logs: true, ..self }
     }
 
-    /// On these servers rather than new ones.
+    /// On these servers rather than new ones, and on their databases where they have some already.
     #[must_use]
     pub fn on(self, postgres: OwnPostgres, redis: OwnRedis) -> Self {
         Self { servers: Some((postgres, redis)), ..self }
+    }
+
+    /// On a PostgreSQL of somebody else's, where it runs on PostgreSQL: a URL in which `{service}` names a database that
+    /// is there.
+    #[must_use]
+    pub fn database(self, url: &str) -> Self {
+        Self { database: Some(url.to_owned()), ..self }
+    }
+
+    /// On this data directory rather than a new one, where there is one process for all.
+    #[must_use]
+    pub fn data(self, dir: &Path) -> Self {
+        Self { data: Some(dir.to_owned()), ..self }
     }
 
     /// Starts it all; ready when this returns.
@@ -90,16 +106,23 @@ impl Plan {
     /// Where something does not start, a missing PostgreSQL or Redis included.
     pub fn start(self) -> Suite {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let own = (self.processes != Processes::Embedded).then(|| {
-            let started =
-                || (OwnPostgres::start().expect("PostgreSQL starts"), OwnRedis::start().expect("Redis starts"));
-            self.servers.unwrap_or_else(started)
+        let started = || OwnPostgres::start().expect("PostgreSQL starts");
+        let own = (self.processes != Processes::Embedded).then(|| match self.servers {
+            Some((postgres, redis)) => (Some(postgres), redis),
+            None => (self.database.is_none().then(started), OwnRedis::start().expect("Redis starts")),
         });
-        if let Some((postgres, _)) = &own {
-            create_databases(postgres);
-        }
-        let data = data(folder.path(), own.as_ref());
+        let postgres = own.as_ref().and_then(|(postgres, _)| postgres.as_ref());
+        postgres.into_iter().for_each(create_databases);
+        let url = self.database.or_else(|| postgres.map(|postgres| postgres.url("{service}")));
+        let data = match url {
+            Some(url) => vec!["--database".to_owned(), url],
+            None => {
+                let dir = self.data.unwrap_or_else(|| folder.path().join("data"));
+                vec!["--data-dir".to_owned(), dir.display().to_string()]
+            }
+        };
         let mut environment = vec![variable("telemetry.level", "error")];
+        environment.extend(own.iter().map(|(_, redis)| variable("redis.url", &redis.url())));
         if self.tokens {
             environment.extend([variable("auth.mode", "hs256"), variable("auth.key", KEY)]);
         }
@@ -133,22 +156,14 @@ impl Plan {
     }
 }
 
-/// The arguments that say where the data is.
-fn data(folder: &Path, own: Option<&(OwnPostgres, OwnRedis)>) -> Vec<String> {
-    let named = match own {
-        None => vec![("--data-dir", folder.join("data").display().to_string())],
-        Some((postgres, redis)) => vec![("--database", postgres.url("{service}")), ("--redis", redis.url())],
-    };
-    named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
-}
-
-/// A database for each service. A thread of its own: who calls may or may not be within a runtime.
+/// A database for each service that has none. A thread of its own: who calls may or may not be within a runtime.
 fn create_databases(postgres: &OwnPostgres) {
     let create = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            for service in SERVICES {
-                postgres.create(service).await.expect("an empty server takes a new database");
+            let there = postgres.query("postgres", "SELECT datname FROM pg_database").expect("the server answers");
+            for service in SERVICES.into_iter().filter(|service| there.iter().all(|name| name != service)) {
+                postgres.create(service).await.expect("a server takes a new database");
             }
         });
     };

@@ -58,10 +58,16 @@ impl Server {
 
     /// The command that starts it, to be run once more beside it.
     pub fn command(&self) -> Command {
-        let mut command = guanxi();
-        command.arg("serve").args(&self.arguments).stdin(Stdio::null());
+        let mut command = self.command_of("serve");
         command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--admin", &format!("127.0.0.1:{}", self.admin)]);
+        command
+    }
+
+    /// Another command with its settings: `migrate`.
+    pub fn command_of(&self, what: &str) -> Command {
+        let mut command = guanxi();
+        command.arg(what).args(&self.arguments).stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -69,6 +75,13 @@ impl Server {
     /// Gives it a setting, such as `server.drain`, for its next start.
     pub fn set(&mut self, setting: &str, value: &str) {
         self.environment.push(variable(setting, value));
+    }
+
+    /// Has it be the next release at its next start, or this one again: see `guanxi_store`'s stand-in for it.
+    pub fn be_next_release(&mut self, next: bool) {
+        const PLAYED: &str = "GUANXI_NEXT_RELEASE";
+        self.environment.retain(|(name, _)| name != PLAYED);
+        self.environment.extend(next.then(|| (PLAYED.to_owned(), "yes".to_owned())));
     }
 
     /// Its URL for calls.

@@ -20,7 +20,7 @@ pub struct Suite {
     // Dropped in this order: nothing loses its database before it ends.
     processes: Vec<(Option<&'static str>, Server)>,
     token: Option<String>,
-    servers: Option<(OwnPostgres, OwnRedis)>,
+    servers: Option<(Option<OwnPostgres>, OwnRedis)>,
     folder: tempfile::TempDir,
 }
 
@@ -33,12 +33,18 @@ impl Suite {
     pub(super) fn new(
         processes: Vec<(Option<&'static str>, Server)>,
         tokens: bool,
-        servers: Option<(OwnPostgres, OwnRedis)>,
+        servers: Option<(Option<OwnPostgres>, OwnRedis)>,
         folder: tempfile::TempDir,
     ) -> Self {
         let mut suite = Self { processes, token: None, servers, folder };
         suite.token = tokens.then(|| suite.token(&["*"], &["*"]));
         suite
+    }
+
+    /// Ends every process, and gives the servers and the directory back, for another suite to go on with.
+    pub fn end(mut self) -> (Option<(Option<OwnPostgres>, OwnRedis)>, tempfile::TempDir) {
+        self.all().for_each(Server::stop);
+        (self.servers, self.folder)
     }
 
     /// A directory of the test's own, in which commands run.
@@ -54,7 +60,8 @@ impl Suite {
 
     /// The PostgreSQL, of a suite that has one.
     pub fn postgres(&self) -> &OwnPostgres {
-        &self.servers.as_ref().expect("this suite runs on SQLite").0
+        let (postgres, _) = self.servers.as_ref().expect("this suite runs on SQLite");
+        postgres.as_ref().expect("this suite runs on a PostgreSQL of somebody else's")
     }
 
     /// The Redis, of a suite that has one.
@@ -119,9 +126,23 @@ impl Suite {
 
     /// A client that sends this token, or none. Call it within a runtime.
     pub fn client_with(&self, token: Option<&str>) -> Client {
+        self.client_of(0, token)
+    }
+
+    /// A client for each process of a service: the first calls the first of each, and so on. Call it within a runtime.
+    pub fn ways(&self) -> Vec<Client> {
+        let replicas = self.processes.len() / if self.processes[0].0.is_none() { 1 } else { SERVICES.len() };
+        (0..replicas).map(|n| self.client_of(n, self.own_token())).collect()
+    }
+
+    fn client_of(&self, n: usize, token: Option<&str>) -> Client {
+        let url = |service: &str| {
+            let mut serving = self.processes.iter().filter(|(name, _)| name.is_none_or(|name| name == service));
+            serving.nth(n).unwrap_or_else(|| panic!("there is no process {n} of {service}")).1.url()
+        };
         let builder = SERVICES
             .into_iter()
-            .fold(Client::builder(), |builder, service| builder.endpoint_for(service, &self.endpoint(service)));
+            .fold(Client::builder(), |builder, service| builder.endpoint_for(service, &url(service)));
         let builder = token.into_iter().fold(builder, |builder, token| builder.token(token));
         builder.build().expect("the suite's own endpoints can be called")
     }

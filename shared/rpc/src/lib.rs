@@ -12,6 +12,7 @@ pub mod convert;
 pub mod failure;
 pub mod health;
 mod layers;
+mod linger;
 pub mod peers;
 pub mod server;
 pub mod shutdown;

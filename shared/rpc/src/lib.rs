@@ -13,6 +13,7 @@ pub mod exemplars;
 pub mod failure;
 pub mod health;
 mod layers;
+mod linger;
 pub mod peers;
 pub mod server;
 pub mod shutdown;

@@ -22,6 +22,7 @@ use tonic::body::Body;
 use crate::body;
 use crate::connect::Socket;
 use crate::layers::rate::From;
+use crate::linger::Lingering;
 use crate::shutdown::Shutdown;
 use crate::stack::Stack;
 use crate::stream::shortened;
@@ -174,7 +175,7 @@ impl Connection {
             async move { Ok::<_, Infallible>(answer.await.map(|inner| body::held(inner, call))) }
         });
         let protocol = self.server.protocol();
-        let mut connection = pin!(protocol.serve_connection(TokioIo::new(socket), service));
+        let mut connection = pin!(protocol.serve_connection(TokioIo::new(Lingering::new(socket)), service));
         let ServerSettings { connection_age, connection_grace, .. } = &self.server.settings;
         let old = tokio::time::sleep(shortened(*connection_age));
         tokio::select! {

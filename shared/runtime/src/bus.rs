@@ -7,9 +7,6 @@ use guanxi_messaging::{BusError, RedisBus, RedisState};
 use crate::error::StartError;
 use crate::settings::Redis;
 
-/// How long Redis may take to say whether it is set up well.
-const ANSWER: Duration = Duration::from_millis(500);
-
 /// The bus in the Redis that the settings name.
 pub(crate) fn open(redis: &Redis) -> Result<RedisBus, StartError> {
     let shown = redis.ca_file.display();
@@ -22,8 +19,8 @@ pub(crate) fn open(redis: &Redis) -> Result<RedisBus, StartError> {
     bus.map_err(|error| StartError::new(format!("{error}; check redis.url, --redis, redis.ca_file")))
 }
 
-/// What Redis says of itself, if it does so soon.
-pub(crate) async fn state(bus: &RedisBus) -> Result<RedisState, BusError> {
-    let answer = tokio::time::timeout(ANSWER, bus.state()).await;
-    answer.unwrap_or_else(|_| Err(BusError(format!("no answer within {ANSWER:?}"))))
+/// What Redis says of itself, if it does so within `patience`.
+pub(crate) async fn state(bus: &RedisBus, patience: Duration) -> Result<RedisState, BusError> {
+    let answer = tokio::time::timeout(patience, bus.state()).await;
+    answer.unwrap_or_else(|_| Err(BusError(format!("no answer within {patience:?}"))))
 }

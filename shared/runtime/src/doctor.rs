@@ -60,6 +60,9 @@ impl Finding {
 /// A certificate that ends within this is worth a warning.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Clocks may be apart so far without a word, and so far before leases and tokens suffer.
 const APART: (i64, i64) = (1_000_000, 10_000_000);
 
@@ -238,7 +241,7 @@ async fn redis(settings: &Settings, found: &mut Vec<Finding>) {
         Ok(opened) => opened,
         Err(error) => return found.push(Finding::bad(CHECK, &error)),
     };
-    match bus::state(&opened).await {
+    match bus::state(&opened, PATIENCE).await {
         Ok(state) => {
             let unfit = state.unfit();
             if unfit.is_empty() {

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use guanxi_kernel::{Clock, SystemClock};
 use guanxi_messaging::{Bus, Consumer, MemoryBus, Relay};
@@ -27,6 +28,9 @@ use crate::process::{Process, Stages};
 use crate::replays::RpcReplays;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::Metrics;
+
+/// How long the bus may take to say whether it is set up well: a start does not wait for it.
+const BUS_ANSWER: Duration = Duration::from_millis(500);
 
 /// What a process is made of besides its settings: what a test puts in the place of the usual.
 #[derive(Debug)]
@@ -151,7 +155,7 @@ async fn open_bus(settings: &Settings, given: Option<Arc<dyn Bus>>) -> Result<Ar
     }
     let redis = bus::open(&settings.redis)?;
     // A Redis that is away, or forgets, delays events and loses none: no reason not to start.
-    match bus::state(&redis).await {
+    match bus::state(&redis, BUS_ANSWER).await {
         Ok(state) => state.unfit().iter().for_each(|fault| tracing::warn!(fault, "redis is not set up for events")),
         Err(error) => tracing::warn!(%error, "redis does not answer yet; events wait in the outbox"),
     }

@@ -116,7 +116,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
             let (mut jobs, done, made) = (clients[caller % CLIENTS].clone(), Arc::clone(&done), Arc::clone(&made));
             tokio::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
-                    jobs.get_job(job("x")).await.expect("no call fails");
+                    jobs.get_job(job("x")).await.expect("no call fails, none is made again");
                     made.fetch_add(1, Ordering::Relaxed);
                 }
             })

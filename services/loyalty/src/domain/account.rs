@@ -11,6 +11,7 @@ use guanxi_kernel::{OrderName, OrganizationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::chain::ChainHash;
 use super::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId, Totals};
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
@@ -33,6 +34,8 @@ pub struct Account {
     pub totals: Totals,
     /// The number of its last entry; 0 before the first.
     pub last_entry: i64,
+    /// The hash of that entry and all before it.
+    pub chain: ChainHash,
     /// When the member last earned or spent; what sliding expiry runs from.
     pub last_activity: Option<Timestamp>,
     /// The lots that were loaded.
@@ -161,6 +164,7 @@ impl Account {
             organization,
             totals: Totals::default(),
             last_entry: 0,
+            chain: ChainHash::START,
             last_activity: None,
             lots: BTreeMap::new(),
             complete: true,
@@ -300,11 +304,14 @@ impl Account {
             create_time: posting.now,
             active_from,
             expires_at,
+            hash: None,
         }
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, mut entry: Entry) {
         self.last_entry = entry.number;
+        self.chain = self.chain.after(self.member, &entry);
+        entry.hash = Some(self.chain);
         self.totals.apply(&entry);
         if let Some(id) = entry.lot {
             self.lot_mut(id).apply(&entry);

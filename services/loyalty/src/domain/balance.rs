@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::account::{Account, Draw};
+use super::chain;
 use super::entry::{Entry, EntryKind, Totals};
 use super::hold::{Hold, HoldState};
 use super::lot::Lot;
@@ -85,6 +86,7 @@ impl Account {
         }
         self.totals.apply(entry);
         self.last_entry = entry.number;
+        self.chain = entry.hash.unwrap_or(self.chain);
         let Some(hold) = entry.hold else { return };
         match entry.kind {
             EntryKind::Hold => {
@@ -120,8 +122,8 @@ pub struct LedgerFault {
 }
 
 /// The invariants of a ledger, by their stable names.
-pub const INVARIANTS: [&str; 4] =
-    ["entries-are-dense", "totals-equal-replay", "lots-equal-replay", "points-are-conserved"];
+pub const INVARIANTS: [&str; 5] =
+    ["entries-are-dense", "totals-equal-replay", "lots-equal-replay", "points-are-conserved", "hashes-are-chained"];
 
 /// Compares an account, with all its lots, with a replay of all its entries, and checks what is always true.
 pub fn verify(account: &Account, entries: &[Entry]) -> Vec<LedgerFault> {
@@ -158,6 +160,11 @@ pub fn verify(account: &Account, entries: &[Entry]) -> Vec<LedgerFault> {
         || below_zero
     {
         fault(INVARIANTS[3], format!("{:?}, lots hold {lots}", account.totals));
+    }
+    if let Some(number) = chain::first_broken(account.member, entries) {
+        fault(INVARIANTS[4], format!("entry {number} is not what was recorded, or what came before it is not"));
+    } else if chain::last(entries) != account.chain {
+        fault(INVARIANTS[4], "the last entry's hash is not the account's".to_owned());
     }
     faults
 }

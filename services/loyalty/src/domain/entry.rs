@@ -5,6 +5,7 @@ use guanxi_kernel::{OrderName, Uuid};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::chain::ChainHash;
 use super::lot::LotId;
 use super::points::Points;
 
@@ -142,6 +143,8 @@ pub struct Entry {
     pub active_from: Option<Timestamp>,
     /// When what this entry set ends: the lot's expiry, or the hold's time-out.
     pub expires_at: Option<Timestamp>,
+    /// Of this entry and all before it; `None` where it was recorded before there was a chain.
+    pub hash: Option<ChainHash>,
 }
 
 /// What an account's entries add up to.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod balance;
+pub mod chain;
 pub mod delivery;
 pub mod earning;
 pub mod entry;

@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use super::entities::accounts::{Column as Field, Entity, Model};
 use super::{of_roots, organization};
 use crate::domain::account::Account;
+use crate::domain::chain::ChainHash;
 use crate::domain::entry::Totals;
 use crate::domain::points::Points;
 use crate::domain::program::ProgramId;
@@ -20,6 +21,7 @@ const ACCOUNTS: Table = Table::new(
         Column::text("program"),
         Column::uuid("customer"),
         Column::int("last_entry"),
+        Column::bytes("last_hash").nullable(),
         Column::time("last_activity").nullable(),
         Column::int("open_points"),
         Column::int("held_points"),
@@ -36,6 +38,7 @@ const TOTALS: Table = Table::new(
     &[
         Column::uuid("root_id"),
         Column::int("last_entry"),
+        Column::bytes("last_hash").nullable(),
         Column::time("last_activity").nullable(),
         Column::int("open_points"),
         Column::int("held_points"),
@@ -76,6 +79,7 @@ pub fn new(accounts: &[&Account]) -> Change {
             account.program.slug().into(),
             account.customer.uuid().into(),
             account.last_entry.into(),
+            chain(account),
             last_activity,
             open,
             held,
@@ -95,9 +99,13 @@ pub fn changed(accounts: &[&Account]) -> Change {
     for account in accounts {
         let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
-        rows.push([root, last_entry, last_activity, open, held, deficit, earned, spent, expired, reversed]);
+        rows.push([root, last_entry, chain(account), last_activity, open, held, deficit, earned, spent, expired, reversed]);
     }
     rows.updating(&["root_id"])
+}
+
+fn chain(account: &Account) -> guanxi_store::Cell {
+    account.chain.as_bytes().to_vec().into()
 }
 
 fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
@@ -128,6 +136,7 @@ pub(super) fn account(row: Model) -> Result<Account> {
         reversed: Points::new(row.reversed),
     };
     account.last_entry = row.last_entry;
+    account.chain = row.last_hash.as_deref().map_or(Ok(ChainHash::START), super::hash)?;
     account.last_activity = row.last_activity.map(time::from_column);
     account.complete = false;
     Ok(account)

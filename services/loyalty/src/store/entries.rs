@@ -27,6 +27,7 @@ const ENTRIES: Table = Table::new(
         Column::time("create_time"),
         Column::time("active_from").nullable(),
         Column::time("expires_at").nullable(),
+        Column::bytes("hash").nullable(),
     ],
 );
 
@@ -46,6 +47,7 @@ struct Row {
     create_time: DateTimeUtc,
     active_from: Option<DateTimeUtc>,
     expires_at: Option<DateTimeUtc>,
+    hash: Option<Vec<u8>>,
 }
 
 /// New entries, to be kept.
@@ -67,6 +69,7 @@ pub fn new(entries: &[(Uuid, &Entry)]) -> Change {
             entry.create_time.into(),
             entry.active_from.into(),
             entry.expires_at.into(),
+            entry.hash.map(|hash| hash.as_bytes().to_vec()).into(),
         ]);
     }
     rows.inserting()
@@ -134,5 +137,6 @@ fn entry(row: Row) -> Result<Entry> {
         create_time: time::from_column(row.create_time),
         active_from: row.active_from.map(time::from_column),
         expires_at: row.expires_at.map(time::from_column),
+        hash: row.hash.map(|bytes| super::hash(&bytes)).transpose()?,
     })
 }

@@ -23,6 +23,8 @@ use guanxi_store::migrate::Migrations;
 use guanxi_store::{Result, StoreError, dialect};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
+use crate::domain::chain::ChainHash;
+
 /// The schema's steps, oldest first.
 pub fn migrations() -> Migrations {
     migrations::all()
@@ -65,6 +67,10 @@ async fn of_keys<M: FromQueryResult>(
     }
     let (condition, values) = dialect::any_pair(connection.get_database_backend(), ("root_id", column), keys);
     rows(connection, format!("SELECT * FROM {table} WHERE {condition}"), values).await
+}
+
+fn hash(bytes: &[u8]) -> Result<ChainHash> {
+    ChainHash::from_bytes(bytes).ok_or_else(|| StoreError::Row("a hash has 32 bytes".to_owned()))
 }
 
 fn organization(slug: &str) -> Result<OrganizationId> {

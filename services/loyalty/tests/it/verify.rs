@@ -47,4 +47,28 @@ guanxi_testkit::matrix! {
         invariants.sort_unstable();
         assert_eq!(invariants, ["lots-equal-replay", "points-are-conserved"]);
     }
+
+    async fn an_entry_that_was_changed_with_everything_that_follows_from_it_is_found_by_its_hash(env: &Env) {
+        create(&env.client(), "test", program()).await;
+        env.tell("customer", vec![recorded("1", customer(1), &["a"]), recorded("2", customer(2), &["a"])]).await;
+        env.settle().await;
+        assert_eq!(verify(env).await.violations, []);
+        let (db, call) = (env.database("loyalty"), Call::internal("test"));
+        let forged = db.slice(&call, |tx| async move {
+            let first = "root_id = (SELECT root_id FROM accounts ORDER BY root_id LIMIT 1)";
+            for change in [
+                "entries SET points = points + 5",
+                "lots SET points = points + 5, open_points = open_points + 5",
+                "accounts SET earned = earned + 5, open_points = open_points + 5",
+                "member_orders SET earned = earned + 5",
+            ] {
+                tx.conn().execute_unprepared(&format!("UPDATE {change} WHERE {first}")).await?;
+            }
+            Ok(())
+        });
+        forged.await.unwrap();
+        let found = verify(env).await.violations;
+        let said: Vec<_> = found.iter().map(|wrong| (wrong.invariant.as_str(), wrong.description.as_str())).collect();
+        assert_eq!(said, [("hashes-are-chained", "entry 1 is not what was recorded, or what came before it is not")]);
+    }
 }

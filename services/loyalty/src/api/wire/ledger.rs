@@ -83,6 +83,7 @@ pub fn entry(member: MemberId, entry: &Entry, orders: &BTreeMap<OrderId, OrderNa
         create_time: Some(to_proto(entry.create_time)),
         active_from: entry.active_from.map(to_proto),
         expires_at: entry.expires_at.map(to_proto),
+        hash: entry.hash.map(|hash| hash.as_bytes().to_vec()).unwrap_or_default(),
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Model {
     pub program: String,
     pub customer: Uuid,
     pub last_entry: i64,
+    pub last_hash: Option<Vec<u8>>,
     pub last_activity: Option<DateTimeUtc>,
     pub open_points: i64,
     pub held_points: i64,

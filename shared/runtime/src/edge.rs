@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use guanxi_kernel::signals::certificate_expires;
 use guanxi_rpc::tls::TlsError;
 use guanxi_rpc::{ClientFiles, ClientTls, ServerFiles, ServerTls};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::error::StartError;
 use crate::settings::Settings;
@@ -30,6 +34,32 @@ pub(crate) fn client(settings: &Settings) -> Result<Option<ClientTls>, StartErro
     let Some(ca) = named(&tls.peer_ca_file) else { return Ok(None) };
     let identity = named(&tls.peer_certificate_file).map(|certificate| (certificate, tls.peer_key_file.clone()));
     ClientTls::read(ClientFiles { ca: Some(ca), identity, every: tls.reload }).map(Some).map_err(unusable)
+}
+
+/// The certificates in use.
+pub(crate) struct Certificates {
+    pub(crate) server: Option<Arc<ServerTls>>,
+    pub(crate) client: Option<ClientTls>,
+}
+
+impl Certificates {
+    /// Tells the metrics when they end.
+    pub(crate) fn tell(&self) {
+        if let Some(server) = &self.server {
+            certificate_expires("server", server.valid_until());
+        }
+        if let Some(until) = self.client.as_ref().and_then(ClientTls::valid_until) {
+            certificate_expires("client", until);
+        }
+    }
+
+    /// Tells it again and again until `stop`: they are renewed, however few connections are made with them.
+    pub(crate) async fn keep_telling(self, stop: CancellationToken) {
+        const EVERY: Duration = Duration::from_secs(15);
+        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            self.tell();
+        }
+    }
 }
 
 fn named(file: &Path) -> Option<PathBuf> {

@@ -30,7 +30,7 @@ impl Measuring {
     /// Looks until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let service = KeyValue::new(attribute::SERVICE, self.db.service());
-        let version = KeyValue::new(attribute::SERVICE_VERSION, env!("CARGO_PKG_VERSION"));
+        let version = KeyValue::new(attribute::SERVICE_VERSION, guanxi_store::migrate::release());
         signals::BUILD.gauge().record(1.0, &[service, version]);
         loop {
             let began = Instant::now();

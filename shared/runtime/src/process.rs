@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use guanxi_rpc::{Health, Local, ServerTls, Shutdown, Transport};
+use guanxi_rpc::{Health, Local, Shutdown, Transport};
 use guanxi_store::Database;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,7 +32,6 @@ pub struct Process {
     pub(crate) health: Health,
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) shutdown: Shutdown,
-    pub(crate) tls: Option<Arc<ServerTls>>,
     pub(crate) stages: Stages,
     pub(crate) _data_dir: Option<DataDir>,
 }
@@ -92,12 +91,6 @@ impl Process {
     /// Where it shows metrics and answers probes, if it does.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
-    }
-
-    /// Seconds until the certificate that callers are shown ends, below zero once it has; `None` where calls are not
-    /// encrypted.
-    pub fn certificate_expiry(&self) -> Option<i64> {
-        self.tls.as_ref().map(|tls| tls.certificate_expiry())
     }
 
     /// The way to its services from within, through the same stack as from outside.

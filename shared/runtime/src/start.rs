@@ -19,7 +19,7 @@ use crate::api::{Host, Hosted};
 use crate::build::{Built, Ways, build, place};
 use crate::bus;
 use crate::data_dir::DataDir;
-use crate::edge;
+use crate::edge::{self, Certificates};
 use crate::error::StartError;
 use crate::jobs::Runner;
 use crate::measure::Measuring;
@@ -90,13 +90,16 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     let (grpc, admin) = listeners(&settings, parts.listen).await?;
     let address_of = |listener: &Option<TcpListener>| listener.as_ref().and_then(|bound| bound.local_addr().ok());
     let (address, admin_address) = (address_of(&grpc), address_of(&admin));
+    let certificates = Certificates { server: tls.clone(), client: ways.tls.clone() };
+    certificates.tell();
+    stages.admin.spawn("certificates", |stop| certificates.keep_telling(stop));
     if let Some(listener) = grpc {
         let server = ServerSettings {
             drain: settings.server.drain,
             connection_age: settings.server.connection_age,
             connection_grace: settings.server.connection_grace,
             web_origins: settings.server.web_origins.clone(),
-            tls: tls.clone(),
+            tls,
             ..ServerSettings::default()
         };
         stages.server.spawn("server", |_| serve(listener, stack, server, shutdown.clone()));
@@ -111,7 +114,7 @@ pub async fn start(settings: Settings, services: &[Service], parts: Parts) -> Re
     health.set_all(true).await;
     ready.send_replace(true);
     let _data_dir = data_dir;
-    Ok(Process { settings, hosted, local, address, admin_address, health, ready, shutdown, tls, stages, _data_dir })
+    Ok(Process { settings, hosted, local, address, admin_address, health, ready, shutdown, stages, _data_dir })
 }
 
 /// Brings the schemas of these services up to date, and nothing else.

@@ -169,7 +169,7 @@ fn resource(services: &[&str]) -> Resource {
     Resource::builder()
         .with_attribute(text(attribute::SERVICE_NAME, name))
         .with_attribute(text(attribute::SERVICE_NAMESPACE, "guanxi".to_owned()))
-        .with_attribute(text(attribute::SERVICE_VERSION, env!("CARGO_PKG_VERSION").to_owned()))
+        .with_attribute(text(attribute::SERVICE_VERSION, guanxi_store::migrate::release().to_owned()))
         .with_attribute(text(attribute::SERVICE_INSTANCE, guanxi_kernel::new_id().to_string()))
         .build()
 }

@@ -103,6 +103,9 @@ async fn callers_and_peers_show_certificates_and_probes_need_none() {
             ("tls.client_required", "true"),
         ],
     ));
+    let metrics = crate::http::get(server.admin, "/metrics", "text/plain");
+    let expiry = "guanxi_certificate_expiry_timestamp_seconds{guanxi_certificate=\"server\"";
+    assert!(metrics.contains(expiry), "{metrics}");
     let url = format!("https://localhost:{}", server.port);
     let summary = async |files: ClientFiles| {
         let client = Client::builder().endpoint(&url).tls(files).build().unwrap();

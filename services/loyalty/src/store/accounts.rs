@@ -99,7 +99,19 @@ pub fn changed(accounts: &[&Account]) -> Change {
     for account in accounts {
         let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
-        rows.push([root, last_entry, chain(account), last_activity, open, held, deficit, earned, spent, expired, reversed]);
+        rows.push([
+            root,
+            last_entry,
+            chain(account),
+            last_activity,
+            open,
+            held,
+            deficit,
+            earned,
+            spent,
+            expired,
+            reversed,
+        ]);
     }
     rows.updating(&["root_id"])
 }

@@ -16,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// A server or a cluster, to be connected to.
 #[derive(Clone)]
 pub(super) enum Place {
-    Server(Client),
+    Server(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -33,7 +33,7 @@ impl Place {
             Some(ca) => Client::build_with_tls(url, signed_by(ca))?,
             None => Client::open(url)?,
         };
-        Ok(Self::Server(client))
+        Ok(Self::Server(Box::new(client)))
     }
 
     /// The nodes of `redis://:password@one:6379,two:6379`; one that answers names the others.
@@ -58,7 +58,7 @@ impl Place {
                     .set_connection_timeout(Some(CONNECT))
                     .set_number_of_retries(1)
                     .set_max_delay(Duration::from_millis(500));
-                ConnectionManager::new_lazy_with_config(client.clone(), config).map(Connection::Server)
+                ConnectionManager::new_lazy_with_config((**client).clone(), config).map(Connection::Server)
             }
             Self::Cluster(client) => {
                 let config = ClusterConfig::new().set_connection_timeout(CONNECT).set_response_timeout(UNBOUNDED);

@@ -58,11 +58,6 @@ impl ServerTls {
     pub fn valid_until(&self) -> Timestamp {
         self.0.current().until
     }
-
-    /// Seconds until the certificate in use ends; below zero once it has: what a metric shows and an alert watches.
-    pub fn certificate_expiry(&self) -> i64 {
-        self.valid_until().as_second() - SystemClock.now().as_second()
-    }
 }
 
 impl fmt::Debug for ServerTls {

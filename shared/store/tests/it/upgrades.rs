@@ -34,7 +34,7 @@ on_both! {
         assert_eq!(start(fixture).await, Ok(()));
         migrated_by(fixture, "9.2.0", "m0010_yet_more").await;
         let told = start(fixture).await.unwrap_err();
-        assert!(told.contains("the schema is too new") && told.contains("9.1.0 and 9.2.0 migrated it"), "{told}");
+        assert!(told.contains("its schema is too new") && told.contains("9.1.0 and 9.2.0 migrated it"), "{told}");
     }
 
     async fn a_schema_from_which_a_release_took_something_away_is_not_taken_by_one_that_does_not_know_it(fixture: &Fixture) {

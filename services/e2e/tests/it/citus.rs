@@ -126,7 +126,8 @@ async fn every_table_can_be_spread_by_its_root_and_hot_statements_name_it() {
             if statement.contains("FOR UPDATE") && !one_root {
                 wrong.push(format!("{service}: locks many roots: {line}"));
             }
-            let excepted = BACKGROUND.iter().chain(&MEASURES).chain(&ASKS_ALL).any(|begins| statement.starts_with(begins));
+            let excepted =
+                BACKGROUND.iter().chain(&MEASURES).chain(&ASKS_ALL).any(|begins| statement.starts_with(begins));
             let inserts = statement.starts_with("INSERT") && words.contains("root_id");
             let names =
                 ["root_id = ", "root_id IN (", "(root_id, ", "root_id > $"].iter().any(|by| statement.contains(by));

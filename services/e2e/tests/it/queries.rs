@@ -76,7 +76,7 @@ impl Prometheus {
     /// The values of an expression's series.
     fn values(&self, expression: &str) -> Vec<f64> {
         let data = prometheus(self.port, &format!("/api/v1/query?query={}", encoded(expression)));
-        let result = data["result"].as_array().cloned().unwrap_or_default();
+        let result = data["result"].as_array().unwrap().clone();
         let value = |series: &Value| series["value"][1].as_str().and_then(|text| text.parse().ok());
         result.iter().map(|series| value(series).unwrap_or(f64::NAN)).collect()
     }
@@ -88,8 +88,8 @@ impl Prometheus {
 
     fn rules(&self) -> Vec<Value> {
         let data = prometheus(self.port, "/api/v1/rules");
-        let groups = data["groups"].as_array().cloned().unwrap_or_default();
-        groups.into_iter().flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default()).collect()
+        let groups = data["groups"].as_array().unwrap().clone();
+        groups.into_iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
     }
 }
 
@@ -188,8 +188,8 @@ fn check_exemplars(prometheus: &Prometheus) {
         now + 60.0
     );
     let series = crate::http::prometheus(prometheus.port, &path);
-    let series = series.as_array().cloned().unwrap_or_default();
-    let exemplars = series.iter().flat_map(|series| series["exemplars"].as_array().cloned().unwrap_or_default());
+    let series = series.as_array().unwrap().clone();
+    let exemplars = series.iter().flat_map(|series| series["exemplars"].as_array().unwrap().clone());
     let traced = exemplars.filter(|exemplar| exemplar["labels"]["trace_id"].as_str().is_some_and(|id| id.len() == 32));
     let traced = traced.count();
     println!("exemplars: {traced} with a trace, of {} series", series.len());

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod settings;
 pub mod store;
 
+use guanxi_contracts::server::loyalty_v1::campaign_service_server::CampaignServiceServer;
 use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerServiceServer;
 use guanxi_contracts::server::loyalty_v1::member_service_server::MemberServiceServer;
 use guanxi_contracts::server::loyalty_v1::points_service_server::PointsServiceServer;
@@ -35,9 +36,10 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let ledger = store::ledger::Ledger::new(&programs);
     let queue = GroupCommit::start(&db, "points", settings.points_lanes, settings.points_batch, ledger);
     Ok(Module::new("loyalty")
-        .serve(ProgramServiceServer::new(api::Programs::new(&db)))
+        .serve(ProgramServiceServer::new(api::Programs::new(&db, &ctx.jobs())))
         .serve(MemberServiceServer::new(api::Members::new(&db)))
-        .serve(PointsServiceServer::new(api::Points::new(&db, &queue)))
+        .serve(PointsServiceServer::new(api::Points::new(&db, &queue, &programs)))
+        .serve(CampaignServiceServer::new(api::Campaigns::new(&db)))
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))
         .consume("customer", events::RecordOrders::new(&programs))
         .consume("customer", events::CancelOrders::new(&programs))
@@ -45,6 +47,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .consume("logistics", events::DeliverShipments::new(&programs))
         .every(settings.sweep_interval, jobs::Sweep::new(&programs))
         .job(jobs::VerifyLedger)
+        .job(jobs::BacktestRule)
         .verify(store::invariants::all())
         .summary(store::figures::summary))
 }

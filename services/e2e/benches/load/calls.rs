@@ -93,7 +93,7 @@ impl World {
         .await;
         let rule = EarningRule {
             id: "per-yuan".into(),
-            per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+            per_amount: Some(PerAmount { points: 1, step_minor: 100, ..PerAmount::default() }),
             ..Default::default()
         };
         let program = Program {

@@ -74,7 +74,7 @@ pub fn order(name: &str, customer: &str) -> RecordOrdersRequest {
 pub fn program(organization: &str) -> Program {
     let rule = EarningRule {
         id: "per-yuan".into(),
-        per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+        per_amount: Some(PerAmount { points: 1, step_minor: 100, ..PerAmount::default() }),
         ..EarningRule::default()
     };
     Program {

@@ -1,11 +1,13 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
+mod campaigns;
 mod ledger;
 mod members;
 mod points;
 mod programs;
 mod wire;
 
+pub use campaigns::Campaigns;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;

@@ -59,6 +59,12 @@ pub async fn check_page(tx: &Tx, after: Uuid) -> Result<CheckedPage> {
 
 /// Every invariant.
 pub fn all() -> Vec<Invariant> {
+    let mut all = ledger();
+    all.extend(super::invariants_earning::all());
+    all
+}
+
+fn ledger() -> Vec<Invariant> {
     vec![
         Invariant::new("ledgers-equal-their-replay", |db| async move {
             let (mut checked, mut after) = (Checked::default(), Uuid::nil());

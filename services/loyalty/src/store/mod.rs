@@ -2,12 +2,16 @@
 
 pub mod accounts;
 pub mod book;
+pub mod budgets;
+pub mod campaigns;
 pub mod due;
+pub mod earned;
 pub mod entities;
 pub mod entries;
 pub mod figures;
 pub mod holds;
 pub mod invariants;
+mod invariants_earning;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;

@@ -100,7 +100,7 @@ guanxi_testkit::matrix! {
         earn(&env.client(), &member, "1", 10).await;
         let mut changed = program();
         changed.name = "programs/test".into();
-        changed.earning_rules[0].per_amount = Some(PerAmount { points: 3, step_minor: 100 });
+        changed.earning_rules[0].per_amount = Some(PerAmount { points: 3, step_minor: 100, ..PerAmount::default() });
         let request =
             UpdateProgramRequest { request_id: request_id(), program: Some(changed), update_mask: None };
         env.client().loyalty().programs().update_program(request).await.unwrap();

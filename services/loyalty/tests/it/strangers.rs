@@ -43,7 +43,7 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
         let listed = members.list_members(ListMembersRequest::default()).await.unwrap().into_inner();
         assert_eq!(listed.members, []);
-        let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])) };
+        let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])), ..EstimateEarningRequest::default() };
         assert_eq!(reason(points.estimate_earning(estimate).await), "NOT_FOUND");
         assert_eq!(reason(points.earn_points(earning(&member, "2", vec![line(1, 100)])).await), "NOT_FOUND");
         assert_eq!(reason(points.spend_points(spending(&member, 1)).await), "NOT_FOUND");

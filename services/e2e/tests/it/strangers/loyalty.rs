@@ -47,7 +47,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row(
             "PointsService/EstimateEarning",
             Missing,
-            EstimateEarningRequest { program: t.program.clone(), purchase: Some(things::purchase()) },
+            EstimateEarningRequest { program: t.program.clone(), purchase: Some(things::purchase()), ..EstimateEarningRequest::default() },
         ),
         row(
             "PointsService/EarnPoints",

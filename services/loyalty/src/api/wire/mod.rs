@@ -1,5 +1,7 @@
 //! Between the contracts and the domain.
 
+pub mod campaign;
 pub mod ledger;
 pub mod program;
 pub mod purchase;
+pub mod rule;

@@ -4,7 +4,8 @@ use super::super::earning::tests::line;
 use super::super::entry::EntryKind;
 use super::super::hold::HoldState;
 use super::super::program::tests::{rule, terms};
-use super::super::program::{Effect, Terms};
+use super::super::program::Terms;
+use super::super::rule::Effect;
 use super::*;
 
 #[test]
@@ -229,7 +230,7 @@ fn an_order_earns_once_and_a_return_counts_once() {
     till.earn("a", 10);
     let earn = Earn { order: order("a"), purchase: purchase(vec![line(1, "", 1, 500)]), effective_time: till.now };
     let before = till.account.clone();
-    let again = till.account.earn(&till.program, &earn, None, till.now).expect_err("it has earned");
+    let again = till.account.earn(&till.program, &earn, None, &mut Budgets::new(), till.now).expect_err("it has earned");
     assert_eq!((again.to_string().as_str(), &till.account), ("orders/test:a has earned 10 points", &before));
     let given = Return {
         order: order("a"),

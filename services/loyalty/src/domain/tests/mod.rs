@@ -12,12 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::account::Account;
 use super::balance::verify;
 use super::earning::tests::{line, purchase};
-use super::earning::{Purchase, PurchaseLine};
+use super::earning::Budgets;
 use super::entry::{Entry, HoldId};
 use super::expiry::{ExpiryPolicy, Period, PeriodUnit};
 use super::hold::{DEFAULT_TTL, HoldError, PlaceHold};
 use super::points::Points;
 use super::program::tests::{program, terms};
+use super::purchase::{Purchase, PurchaseLine};
 use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
 use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
 use super::spending::{Earn, Earned, Insufficient, Spend};
@@ -96,7 +97,7 @@ impl Till {
 
     fn earn_purchase(&mut self, number: &str, purchase: Purchase) -> Earned {
         let earn = Earn { order: order(number), purchase, effective_time: self.now };
-        let earned = self.account.earn(&self.program, &earn, None, self.now).expect("it earns");
+        let earned = self.account.earn(&self.program, &earn, None, &mut Budgets::new(), self.now).expect("it earns");
         self.keep(earned)
     }
 

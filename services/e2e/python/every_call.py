@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 
+import campaigns
 import cases
 import common
 import customer
@@ -49,6 +50,10 @@ PARTS = [
     points.returns,
     points.readings,
     points.bad_requests,
+    campaigns.campaigns,
+    campaigns.earnings,
+    campaigns.bad_campaigns,
+    campaigns.backtests,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

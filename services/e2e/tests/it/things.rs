@@ -23,6 +23,7 @@ pub struct Things {
     pub store: String,
     pub customer: String,
     pub program: String,
+    pub campaign: String,
     pub member: String,
     pub hold: String,
     pub shipment: String,
@@ -86,6 +87,24 @@ pub fn program(organization: &str) -> Program {
         rounding: Rounding::Floor.into(),
         earning_rules: vec![rule],
         ..Program::default()
+    }
+}
+
+/// A campaign that gives ten points for an order of last century.
+pub fn campaign(program: &str) -> Campaign {
+    let gift = EarningRule {
+        id: "gift".into(),
+        fixed: Some(FixedPoints { points: 10 }),
+        condition: "order.value_minor > 0".into(),
+        ..EarningRule::default()
+    };
+    Campaign {
+        program: program.into(),
+        display_name: "Gift".into(),
+        start_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+        end_time: Some(Timestamp { seconds: 900_000_000, nanos: 0 }),
+        earning_rules: vec![gift],
+        ..Campaign::default()
     }
 }
 
@@ -234,6 +253,9 @@ pub async fn make(client: &Client) -> Things {
         ..PlaceHoldRequest::default()
     };
     let hold = loyalty.points().place_hold(request).await.unwrap().into_inner().hold.unwrap().name;
+    let (campaign_id, made) = ("gift".into(), Some(campaign(&program)));
+    let request = CreateCampaignRequest { request_id: request_id(), campaign_id, campaign: made };
+    let campaign = loyalty.campaigns().create_campaign(request).await.unwrap().into_inner().campaign.unwrap().name;
     let request = VerifyLedgerRequest { request_id: request_id() };
     let job = loyalty.ledger().verify_ledger(request).await.unwrap().into_inner().job.unwrap().name;
 
@@ -269,5 +291,5 @@ pub async fn make(client: &Client) -> Things {
     let (invitation, event) = (invited.invitation.unwrap().name, picked_up.event);
     let (shipment, package) = (sent.name.clone(), sent.packages[0].name.clone());
     let store = store.name;
-    Things { store, customer, program, member, hold, shipment, package, event, case, survey, invitation, job }
+    Things { store, customer, program, campaign, member, hold, shipment, package, event, case, survey, invitation, job }
 }

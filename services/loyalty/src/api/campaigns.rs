@@ -19,8 +19,7 @@ use crate::store::campaigns::Bought;
 use crate::store::{budgets, campaigns, programs};
 
 /// The paths that an update may change.
-const CHANGEABLE: &[&str] =
-    &["display_name", "start_time", "end_time", "earning_rules", "budget", "holdout_permille"];
+const CHANGEABLE: &[&str] = &["display_name", "start_time", "end_time", "earning_rules", "budget", "holdout_permille"];
 
 /// Members that a report counts by one statement.
 const PAGE: i64 = 10_000;
@@ -114,9 +113,8 @@ impl CampaignService for Campaigns {
             let next_page_token = super::cut(&mut found, &page, |campaign| campaign.id.slug().to_owned());
             let ids: Vec<CampaignId> = found.iter().map(|campaign| campaign.id.clone()).collect();
             let spent = budgets::read(reader.connection(), &ids).await?;
-            let message = |campaign: &Action| {
-                wire::campaign(campaign, &spent.get(&campaign.id).copied().unwrap_or_default())
-            };
+            let message =
+                |campaign: &Action| wire::campaign(campaign, &spent.get(&campaign.id).copied().unwrap_or_default());
             Ok(ListCampaignsResponse { campaigns: found.iter().map(message).collect(), next_page_token })
         })
         .await
@@ -181,7 +179,8 @@ impl CampaignService for Campaigns {
             }
             let [reached, held_out] = campaigns::bought(connection, &id).await?;
             let [of_reached, of_held_out] = members;
-            let value = |bought: &Bought, members| Arm { members, sum: bought.value_minor, squares: bought.value_squares };
+            let value =
+                |bought: &Bought, members| Arm { members, sum: bought.value_minor, squares: bought.value_squares };
             let orders = |bought: &Bought, members| Arm { members, sum: bought.orders, squares: bought.order_squares };
             Ok(GetCampaignReportResponse {
                 name: id.to_string(),

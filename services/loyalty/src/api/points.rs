@@ -87,7 +87,8 @@ impl PointsService for Points {
                     return Err(Refused::invalid("member", "MEMBER_NOT_PROGRAMS", format!("{member} is not of {id}")));
                 }
                 facts = Some(account.facts());
-                standing = kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
+                standing =
+                    kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
             }
             let campaigns: Vec<_> = program.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
             let budgets = budgets::read(connection, &campaigns).await?;

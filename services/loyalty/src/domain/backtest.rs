@@ -66,7 +66,8 @@ pub fn compare(
     let (mut standing, mut drafted) = (Standing::default(), Standing::default());
     for (order, record) in &orders {
         difference.orders += 1;
-        let (Some(before), Some(after)) = (again(program, order, &mut standing), again(draft, order, &mut drafted)) else {
+        let (Some(before), Some(after)) = (again(program, order, &mut standing), again(draft, order, &mut drafted))
+        else {
             difference.left_out += 1;
             continue;
         };

@@ -277,7 +277,10 @@ pub(crate) mod tests {
         let mut budget = Budget { points_limit: Some(Points::new(10)), orders_limit: Some(2), ..Budget::default() };
         budget.spend(Points::new(4));
         assert_eq!(budget.room(), Some(Points::new(6)));
-        assert_eq!(budget.limited(Some(Points::new(3)), None), Err(BudgetBelowSpent { points: Points::new(4), orders: 1 }));
+        assert_eq!(
+            budget.limited(Some(Points::new(3)), None),
+            Err(BudgetBelowSpent { points: Points::new(4), orders: 1 })
+        );
         assert!(budget.limited(None, Some(0)).is_err());
         budget.spend(Points::new(1));
         assert_eq!(budget.room(), Some(Points::ZERO), "its orders are used up");

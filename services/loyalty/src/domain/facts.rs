@@ -295,7 +295,11 @@ mod tests {
             assert!(fits, "{field}");
             assert!(ROOTS.contains(&field.split('.').next().unwrap_or_default()), "{field}");
         }
-        assert_eq!(facts.read("time.date"), Some(Fact::Made("2026-11-23".into())), "the program's day, not that of UTC");
+        assert_eq!(
+            facts.read("time.date"),
+            Some(Fact::Made("2026-11-23".into())),
+            "the program's day, not that of UTC"
+        );
         assert_eq!((facts.read("time.weekday"), facts.read("time.hour")), (Some(Fact::Int(1)), Some(Fact::Int(0))));
         assert_eq!(facts.read("order.value_minor"), Some(Fact::Int(200)));
         assert_eq!(facts.read("order.nothing"), None);

@@ -131,7 +131,11 @@ impl Purchase {
             wrong.push(PurchaseError::DiscountTooHigh { discount_minor, sum_minor });
         }
         let setting = Setting::default();
-        if wrong.is_empty() { Ok(Self { currency, lines, discount_minor, setting }) } else { Err(PurchaseErrors(wrong)) }
+        if wrong.is_empty() {
+            Ok(Self { currency, lines, discount_minor, setting })
+        } else {
+            Err(PurchaseErrors(wrong))
+        }
     }
 
     /// The same, bought there and so.
@@ -196,4 +200,35 @@ pub(super) struct Part<'a> {
     pub goods: Option<&'a PurchaseLine>,
     /// What counts, in minor units; at least 1.
     pub base_minor: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(line: i32, price_minor: i64) -> PurchaseLine {
+        PurchaseLine { line, quantity: 1, price_minor, ..PurchaseLine::default() }
+    }
+
+    #[test]
+    fn a_purchase_that_contradicts_itself_is_refused() {
+        let currency: Currency = "CNY".parse().expect("a currency");
+        let twice = Purchase::new(currency, vec![line(1, 1), line(1, 1)], 0);
+        assert_eq!(twice, Err(PurchaseErrors(vec![PurchaseError::LineRepeated { index: 1, line: 1 }])));
+        let both = Purchase::new(currency, vec![line(1, 3), line(1, 2)], 6).expect_err("two faults");
+        let fields: Vec<_> =
+            both.refusal().field_violations().iter().map(|violation| violation.field.clone()).collect();
+        assert_eq!(fields, ["purchase.lines[1].line", "purchase.discount_minor"]);
+        assert_eq!(both.to_string(), "line 1 occurs twice; the discount 6 is above the lines' sum 5");
+    }
+
+    #[test]
+    fn a_purchase_survives_the_way_to_the_store_and_back() {
+        let setting = Setting { store: "s1".into(), coupons: vec!["SPRING".into()], ..Setting::default() };
+        let line = PurchaseLine { brand: Some("haier".into()), labels: vec!["new".into()], ..line(1, 500) };
+        let bought = Purchase::new("CNY".parse().expect("a currency"), vec![line], 20).expect("good").at(setting);
+        let json = serde_json::to_string(&bought).expect("it is written");
+        assert_eq!(serde_json::from_str::<Purchase>(&json).expect("it is read"), bought);
+        assert_eq!(bought.value_minor(), 480);
+    }
 }

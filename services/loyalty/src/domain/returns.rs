@@ -196,7 +196,8 @@ impl Account {
         let refund = (record.refund_due() - record.refunded).or_zero();
         let reversal = (record.reversal_due() - record.due).or_zero();
         record.refunded += refund;
-        let campaigns: Vec<_> = record.detail.campaigns.iter().map(|given| (given.campaign.clone(), given.granted)).collect();
+        let campaigns: Vec<_> =
+            record.detail.campaigns.iter().map(|given| (given.campaign.clone(), given.granted)).collect();
         let before: Vec<Points> = campaigns.iter().map(|(_, granted)| record.campaign_due(*granted)).collect();
         record.due += reversal;
         for ((campaign, granted), before) in campaigns.into_iter().zip(before) {

@@ -223,7 +223,8 @@ pub fn check_all(rules: &[EarningRule], field: &str, wrong: &mut Vec<Violation>)
         let of_lines = rule.condition.as_ref().filter(|condition| condition.is_of_lines());
         nodes += of_lines.map_or(0, Condition::nodes);
         if of_lines.is_some() && nodes > MAX_LINE_NODES {
-            let description = format!("the conditions that ask about lines have more than {MAX_LINE_NODES} parts together");
+            let description =
+                format!("the conditions that ask about lines have more than {MAX_LINE_NODES} parts together");
             violate("condition", "RULE_TOO_COSTLY", description);
         }
         rule.check(&at, wrong);

@@ -55,10 +55,7 @@ pub async fn lock(tx: &Tx, campaigns: &[CampaignId]) -> Result<BTreeMap<Campaign
 ///
 /// # Errors
 /// The database's.
-pub async fn read(
-    connection: &impl ConnectionTrait,
-    campaigns: &[CampaignId],
-) -> Result<BTreeMap<CampaignId, Budget>> {
+pub async fn read(connection: &impl ConnectionTrait, campaigns: &[CampaignId]) -> Result<BTreeMap<CampaignId, Budget>> {
     let roots: Vec<Uuid> = campaigns.iter().map(CampaignId::uuid).collect();
     Ok(named(campaigns, of_roots::<Row>(connection, "campaign_budgets", &roots, "").await?))
 }

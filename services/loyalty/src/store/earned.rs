@@ -171,10 +171,7 @@ pub async fn members_after(tx: &Tx, program: &str, after: Uuid, size: i64) -> Re
 ///
 /// # Errors
 /// Where something does not encode.
-pub fn changes(
-    accounts: &BTreeMap<MemberId, Account>,
-    taken: &[(MemberId, Changes)],
-) -> Result<[Change; 5]> {
+pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 5]> {
     let mut purchases = Rows::new(&PURCHASES);
     let mut grants = Rows::new(&GRANTS);
     let mut shares = BTreeMap::<(Uuid, Uuid, Uuid), Share>::new();

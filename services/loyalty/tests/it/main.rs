@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod balances;
+mod campaigns;
 mod concurrency;
 mod earning;
 mod flow;
@@ -10,6 +11,7 @@ mod members;
 mod olist;
 mod programs;
 mod returns;
+mod rules;
 mod spending;
 mod strangers;
 mod support;

@@ -3,6 +3,7 @@
 use guanxi_client::request_id;
 use guanxi_contracts::loyalty::v1::*;
 
+use crate::campaigns::{campaign, creating};
 use crate::holds::holding;
 use crate::support::*;
 
@@ -59,6 +60,27 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(points.list_entries(request).await), "NOT_FOUND");
         let request = ListExpiringRequest { member: member.clone(), until: None };
         assert_eq!(reason(points.list_expiring(request).await), "NOT_FOUND");
+        env.client().loyalty().campaigns().create_campaign(creating("double", campaign())).await.unwrap();
+        let mut campaigns = strange.loyalty().campaigns();
+        let name = "campaigns/double".to_owned();
+        assert_eq!(reason(campaigns.create_campaign(creating("mine", campaign())).await), "NOT_FOUND");
+        assert_eq!(reason(campaigns.get_campaign(GetCampaignRequest { name: name.clone() }).await), "NOT_FOUND");
+        let listed = campaigns.list_campaigns(ListCampaignsRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.campaigns, []);
+        let update = UpdateCampaignRequest {
+            request_id: request_id(),
+            campaign: Some(Campaign { name: name.clone(), ..campaign() }),
+            update_mask: None,
+        };
+        assert_eq!(reason(campaigns.update_campaign(update).await), "NOT_FOUND");
+        assert_eq!(reason(campaigns.get_campaign_report(GetCampaignReportRequest { name }).await), "NOT_FOUND");
+        let backtest = BacktestRuleRequest {
+            request_id: request_id(),
+            program: "programs/test".into(),
+            rule: Some(crate::rules::rule("draft")),
+            ..BacktestRuleRequest::default()
+        };
+        assert_eq!(reason(programs.backtest_rule(backtest).await), "NOT_FOUND");
         let verify = VerifyLedgerRequest { request_id: request_id() };
         assert_eq!(reason(strange.loyalty().ledger().verify_ledger(verify).await), "ORGANIZATIONS_MISSING");
         assert_eq!(figures(&strange).await.values().copied().collect::<Vec<_>>(), [0; 5]);

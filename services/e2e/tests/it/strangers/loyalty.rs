@@ -47,7 +47,11 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row(
             "PointsService/EstimateEarning",
             Missing,
-            EstimateEarningRequest { program: t.program.clone(), purchase: Some(things::purchase()), ..EstimateEarningRequest::default() },
+            EstimateEarningRequest {
+                program: t.program.clone(),
+                purchase: Some(things::purchase()),
+                ..EstimateEarningRequest::default()
+            },
         ),
         row(
             "PointsService/EarnPoints",
@@ -104,6 +108,37 @@ pub fn rows(t: &Things) -> Vec<Row> {
             ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() },
         ),
         row("PointsService/ListExpiring", Missing, ListExpiringRequest { member, until: None }),
+        row(
+            "ProgramService/BacktestRule",
+            Missing,
+            BacktestRuleRequest {
+                request_id: id(),
+                program: t.program.clone(),
+                rule: things::program("").earning_rules.first().cloned(),
+                ..BacktestRuleRequest::default()
+            },
+        ),
+        row(
+            "CampaignService/CreateCampaign",
+            Missing,
+            CreateCampaignRequest {
+                request_id: id(),
+                campaign_id: "mine".into(),
+                campaign: Some(things::campaign(&t.program)),
+            },
+        ),
+        row("CampaignService/GetCampaign", Missing, GetCampaignRequest { name: t.campaign.clone() }),
+        row("CampaignService/ListCampaigns", Empty, ListCampaignsRequest::default()),
+        row(
+            "CampaignService/UpdateCampaign",
+            Missing,
+            UpdateCampaignRequest {
+                request_id: id(),
+                campaign: Some(Campaign { name: t.campaign.clone(), ..things::campaign(&t.program) }),
+                update_mask: mask("display_name"),
+            },
+        ),
+        row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
     ]
 }

@@ -9,7 +9,6 @@ use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUni
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
 
-
 /// The terms that a message gives. What the terms themselves contradict is said by their own check.
 ///
 /// # Errors

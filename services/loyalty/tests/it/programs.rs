@@ -17,6 +17,7 @@ guanxi_testkit::matrix! {
             multiplier: Some(Multiplier { factor_milli: 2_000 }),
             ..EarningRule::default()
         });
+        asked.earning_rules.iter_mut().for_each(|rule| rule.trigger = RuleTrigger::Order.into());
         let made = create(&env.client(), "gold", asked.clone()).await;
         assert_eq!((made.name.as_str(), made.organization.as_str()), ("programs/gold", "organizations/default"));
         assert_eq!((&made.expiry, &made.earning_rules), (&asked.expiry, &asked.earning_rules));

@@ -2,6 +2,7 @@
 
 mod always;
 mod cases;
+mod conditions;
 mod laws;
 mod reference;
 mod rules;

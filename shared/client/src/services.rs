@@ -51,6 +51,7 @@ services! {
         members: loyalty::v1::member_service_client::MemberServiceClient;
         points: loyalty::v1::points_service_client::PointsServiceClient;
         ledger: loyalty::v1::ledger_service_client::LedgerServiceClient;
+        coupons: loyalty::v1::coupon_service_client::CouponServiceClient;
     }
     logistics "logistics" Logistics {
         shipments: logistics::v1::shipment_service_client::ShipmentServiceClient;

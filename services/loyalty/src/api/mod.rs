@@ -1,11 +1,13 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
+mod coupons;
 mod ledger;
 mod members;
 mod points;
 mod programs;
 mod wire;
 
+pub use coupons::Coupons;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod balance;
 pub mod chain;
+pub mod coupon;
 pub mod delivery;
 pub mod earning;
 pub mod entry;

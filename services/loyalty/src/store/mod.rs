@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod book;
+pub mod coupons;
 pub mod due;
 pub mod entities;
 pub mod entries;

@@ -3,6 +3,9 @@
 
 mod balances;
 mod concurrency;
+mod coupon_races;
+mod coupon_support;
+mod coupons;
 mod earning;
 mod flow;
 mod holds;

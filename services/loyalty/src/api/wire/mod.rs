@@ -1,5 +1,6 @@
 //! Between the contracts and the domain.
 
+pub mod coupon;
 pub mod ledger;
 pub mod program;
 pub mod purchase;

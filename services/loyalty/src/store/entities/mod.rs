@@ -1,5 +1,7 @@
 //! The tables that belong to an organisation, as rows. What a row means is read by the file of its aggregate.
 
 pub mod accounts;
+pub mod coupon_batches;
+pub mod coupons;
 pub mod members;
 pub mod programs;

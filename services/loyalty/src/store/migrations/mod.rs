@@ -2,10 +2,11 @@
 
 mod m0001_loyalty;
 mod m0002_chain;
+mod m0004_coupons;
 
 use guanxi_store::migrate::Migrations;
 
 /// Every step, oldest first.
 pub fn all() -> Migrations {
-    vec![Box::new(m0001_loyalty::Loyalty), Box::new(m0002_chain::Chain)]
+    vec![Box::new(m0001_loyalty::Loyalty), Box::new(m0002_chain::Chain), Box::new(m0004_coupons::Coupons)]
 }

@@ -14,6 +14,7 @@ import traceback
 
 import cases
 import common
+import coupons
 import customer
 import feedback
 import fuzz
@@ -49,6 +50,10 @@ PARTS = [
     points.returns,
     points.readings,
     points.bad_requests,
+    coupons.batches,
+    coupons.codes,
+    coupons.redemptions,
+    coupons.gift_cards,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

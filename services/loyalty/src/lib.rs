@@ -1,4 +1,4 @@
-//! The loyalty service: programs, members, the points ledger, coupons.
+//! The loyalty service: programs, members, the points ledger, coupons, gift cards.
 //!
 //! Points are lots with their own activation and expiry; every change is an entry of a double-entry ledger; what a
 //! return must lead to is decided by the allocations that were stored when points were taken.
@@ -11,6 +11,7 @@ pub mod settings;
 pub mod store;
 
 use guanxi_contracts::server::loyalty_v1::coupon_service_server::CouponServiceServer;
+use guanxi_contracts::server::loyalty_v1::gift_card_service_server::GiftCardServiceServer;
 use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerServiceServer;
 use guanxi_contracts::server::loyalty_v1::member_service_server::MemberServiceServer;
 use guanxi_contracts::server::loyalty_v1::points_service_server::PointsServiceServer;
@@ -43,6 +44,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .serve(PointsServiceServer::new(api::Points::new(&db, &queue)))
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))
         .serve(CouponServiceServer::new(api::Coupons::new(&db, &coupons, &ctx.jobs())))
+        .serve(GiftCardServiceServer::new(api::GiftCards::new(&db)))
         .consume("customer", events::RecordOrders::new(&programs))
         .consume("customer", events::CancelOrders::new(&programs))
         .consume("customer", events::ReturnOrders::new(&programs))

@@ -364,7 +364,7 @@ impl CouponService for Coupons {
 }
 
 /// The organisation whose coupons are looked at: the one named, else the caller's own.
-fn readable(call: &Call, named: &str) -> Result<guanxi_kernel::OrganizationId, Refused> {
+pub(super) fn readable(call: &Call, named: &str) -> Result<guanxi_kernel::OrganizationId, Refused> {
     match convert::organization(named, "organization")? {
         Some(named) if call.caller.organizations.may_read(&named) => Ok(named),
         Some(named) => Err(Refused::not_found("organization", named)),

@@ -1,6 +1,7 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
 mod coupons;
+mod gift_cards;
 mod ledger;
 mod members;
 mod points;
@@ -8,6 +9,7 @@ mod programs;
 mod wire;
 
 pub use coupons::Coupons;
+pub use gift_cards::GiftCards;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;

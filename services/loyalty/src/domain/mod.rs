@@ -9,6 +9,7 @@ pub mod earning;
 pub mod entry;
 pub mod expiry;
 pub mod fact;
+pub mod gift_card;
 pub mod hold;
 pub mod ledger;
 pub mod lot;

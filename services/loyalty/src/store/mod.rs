@@ -7,6 +7,7 @@ pub mod due;
 pub mod entities;
 pub mod entries;
 pub mod figures;
+pub mod gift_cards;
 pub mod holds;
 pub mod invariants;
 pub mod ledger;

@@ -8,6 +8,7 @@ mod coupon_support;
 mod coupons;
 mod earning;
 mod flow;
+mod gift_cards;
 mod holds;
 mod members;
 mod olist;

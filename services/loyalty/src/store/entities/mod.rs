@@ -3,5 +3,6 @@
 pub mod accounts;
 pub mod coupon_batches;
 pub mod coupons;
+pub mod gift_cards;
 pub mod members;
 pub mod programs;

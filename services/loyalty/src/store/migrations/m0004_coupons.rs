@@ -1,4 +1,5 @@
-//! Coupons: batches with their counters, codes, what orders redeemed and what of it was taken back, and who was reminded.
+//! Coupons: batches with their counters, codes, what orders redeemed and what of it was taken back, and who was reminded;
+//! gift cards with their entries.
 //!
 //! A code's root is its text within its organisation, so one text has one live coupon: its lives are numbered below it.
 //! Redemptions, rollbacks, notices and returned lines are only ever added; all counters can be counted again from them.
@@ -53,6 +54,13 @@ const STATEMENTS: &[&str] = &[
     // What came back of orders that redeemed.
     "CREATE TABLE coupon_returns (root_id uuid NOT NULL, return_id varchar(64) NOT NULL, line bigint NOT NULL, \
      pieces bigint NOT NULL, PRIMARY KEY (root_id, return_id, line))",
+    // A gift card's root is a hash of its code, which is kept nowhere.
+    "CREATE TABLE gift_cards (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
+     last_characters varchar(4) NOT NULL, currency varchar(3) NOT NULL, initial bigint NOT NULL, \
+     balance bigint NOT NULL CHECK (balance >= 0), last_entry bigint NOT NULL, expire_time {time}, \
+     create_time {time} NOT NULL)",
+    "CREATE TABLE gift_card_entries (root_id uuid NOT NULL, number bigint NOT NULL, amount bigint NOT NULL, \
+     order_name varchar(110), reverses bigint, create_time {time} NOT NULL, PRIMARY KEY (root_id, number))",
 ];
 
 fn words(words: &[&str]) -> String {

@@ -15,6 +15,7 @@ import traceback
 import campaigns
 import cases
 import common
+import coupons
 import customer
 import feedback
 import fuzz
@@ -54,6 +55,10 @@ PARTS = [
     campaigns.earnings,
     campaigns.bad_campaigns,
     campaigns.backtests,
+    coupons.batches,
+    coupons.codes,
+    coupons.redemptions,
+    coupons.gift_cards,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

@@ -1,6 +1,7 @@
 //! One of each thing that Guanxi keeps, made by the owner through the calls that make them.
 
 use futures::stream;
+use guanxi_client::contracts::common::v1::Money;
 use guanxi_client::contracts::customer::v1::*;
 use guanxi_client::contracts::feedback::v1::*;
 use guanxi_client::contracts::logistics::v1 as logistics;
@@ -17,6 +18,9 @@ pub const PHONE: &str = "+8613812348000";
 /// The owner's order, by its name.
 pub const ORDER: &str = "orders/pos:1";
 
+/// The code of the owner's coupon.
+pub const CODE: &str = "WELCOME-1";
+
 /// The names of what was made, all of the organisation `default`.
 #[derive(Debug)]
 pub struct Things {
@@ -26,6 +30,11 @@ pub struct Things {
     pub campaign: String,
     pub member: String,
     pub hold: String,
+    pub coupon_batch: String,
+    pub coupon: String,
+    pub redemption: String,
+    pub gift_card: String,
+    pub gift_card_code: String,
     pub shipment: String,
     pub package: String,
     pub event: String,
@@ -105,6 +114,18 @@ pub fn campaign(program: &str) -> Campaign {
         end_time: Some(Timestamp { seconds: 900_000_000, nanos: 0 }),
         earning_rules: vec![gift],
         ..Campaign::default()
+    }
+}
+
+/// Ten per cent off under a program, until a day far away.
+pub fn coupon_batch(program: &str) -> CouponBatch {
+    let percent_off = Some(PercentOff { basis_points: 1_000, maximum_minor: 0 });
+    CouponBatch {
+        program: program.into(),
+        display_name: "Welcome".into(),
+        discount: Some(CouponDiscount { percent_off, ..CouponDiscount::default() }),
+        expire_time: Some(Timestamp { seconds: 4_000_000_000, nanos: 0 }),
+        ..CouponBatch::default()
     }
 }
 
@@ -206,6 +227,52 @@ pub async fn earning_member(client: &Client) {
     feedback.cases().create_case(request).await.unwrap();
 }
 
+/// Makes a batch, a coupon and a redemption of it.
+async fn coupons(client: &Client, program: &str) -> (String, String, String) {
+    let mut coupons = client.loyalty().coupons();
+    let (coupon_batch_id, made) = ("welcome".into(), Some(coupon_batch(program)));
+    let request = CreateCouponBatchRequest { request_id: request_id(), coupon_batch_id, coupon_batch: made };
+    let batch = coupons.create_coupon_batch(request).await.unwrap().into_inner().coupon_batch.unwrap().name;
+    let code = ImportCouponsRequest { batch: batch.clone(), code: CODE.into(), ..ImportCouponsRequest::default() };
+    let mut answers = coupons.import_coupons(stream::iter([code])).await.unwrap().into_inner();
+    let coupon = answers.message().await.unwrap().unwrap().coupon.unwrap().name;
+    let request = RedeemCouponsRequest {
+        request_id: request_id(),
+        order: ORDER.into(),
+        purchase: Some(purchase()),
+        items: vec![CouponItem { code: CODE.into(), chain: String::new() }],
+        ..RedeemCouponsRequest::default()
+    };
+    let redemption = coupons.redeem_coupons(request).await.unwrap().into_inner().redemption;
+    (batch, coupon, redemption)
+}
+
+/// So many yuan.
+pub fn yuan(yuan: i64) -> Option<Money> {
+    Some(Money { currency_code: "CNY".into(), minor_units: yuan * 100 })
+}
+
+/// Makes a gift card that has paid once: its name and its code.
+async fn gift_card(client: &Client) -> (String, String) {
+    let mut cards = client.loyalty().gift_cards();
+    let request = IssueGiftCardRequest {
+        request_id: request_id(),
+        amount: yuan(100),
+        entropy: request_id(),
+        ..IssueGiftCardRequest::default()
+    };
+    let issued = cards.issue_gift_card(request).await.unwrap().into_inner();
+    let request = RedeemGiftCardRequest {
+        request_id: request_id(),
+        code: issued.code.clone(),
+        order: ORDER.into(),
+        amount: yuan(1),
+        ..RedeemGiftCardRequest::default()
+    };
+    cards.redeem_gift_card(request).await.unwrap();
+    (issued.gift_card.unwrap().name, issued.code)
+}
+
 /// Makes one of each.
 pub async fn make(client: &Client) -> Things {
     let (customers, loyalty, feedback) = (client.customer(), client.loyalty(), client.feedback());
@@ -258,6 +325,8 @@ pub async fn make(client: &Client) -> Things {
     let campaign = loyalty.campaigns().create_campaign(request).await.unwrap().into_inner().campaign.unwrap().name;
     let request = VerifyLedgerRequest { request_id: request_id() };
     let job = loyalty.ledger().verify_ledger(request).await.unwrap().into_inner().job.unwrap().name;
+    let (coupon_batch, coupon, redemption) = coupons(client, &program).await;
+    let (gift_card, gift_card_code) = gift_card(client).await;
 
     let sent = shipment(client, Some(number())).await;
     let undated =
@@ -291,5 +360,24 @@ pub async fn make(client: &Client) -> Things {
     let (invitation, event) = (invited.invitation.unwrap().name, picked_up.event);
     let (shipment, package) = (sent.name.clone(), sent.packages[0].name.clone());
     let store = store.name;
-    Things { store, customer, program, campaign, member, hold, shipment, package, event, case, survey, invitation, job }
+    Things {
+        store,
+        customer,
+        program,
+        campaign,
+        member,
+        hold,
+        coupon_batch,
+        coupon,
+        redemption,
+        gift_card,
+        gift_card_code,
+        shipment,
+        package,
+        event,
+        case,
+        survey,
+        invitation,
+        job,
+    }
 }

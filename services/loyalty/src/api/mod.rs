@@ -1,6 +1,8 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
 mod campaigns;
+mod coupons;
+mod gift_cards;
 mod ledger;
 mod members;
 mod points;
@@ -8,6 +10,8 @@ mod programs;
 mod wire;
 
 pub use campaigns::Campaigns;
+pub use coupons::Coupons;
+pub use gift_cards::GiftCards;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;

@@ -59,12 +59,15 @@ pub async fn check_page(tx: &Tx, after: Uuid) -> Result<CheckedPage> {
 
 /// Every invariant.
 pub fn all() -> Vec<Invariant> {
-    let mut all = ledger();
+    let mut all = of_points();
     all.extend(super::invariants_earning::all());
+    all.extend(super::coupons::invariants::all());
+    all.extend(super::gift_cards::invariants());
     all
 }
 
-fn ledger() -> Vec<Invariant> {
+/// Those of points.
+fn of_points() -> Vec<Invariant> {
     vec![
         Invariant::new("ledgers-equal-their-replay", |db| async move {
             let (mut checked, mut after) = (Checked::default(), Uuid::nil());

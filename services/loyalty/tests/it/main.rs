@@ -4,8 +4,12 @@
 mod balances;
 mod campaigns;
 mod concurrency;
+mod coupon_races;
+mod coupon_support;
+mod coupons;
 mod earning;
 mod flow;
+mod gift_cards;
 mod holds;
 mod members;
 mod olist;

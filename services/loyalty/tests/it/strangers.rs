@@ -87,6 +87,54 @@ guanxi_testkit::matrix! {
         assert_eq!(balance(&env.client(), &member).await.balance, 10);
     }
 
+    async fn to_a_stranger_there_are_no_coupons(env: &Env) {
+        use crate::coupon_support::*;
+        let member = member(env, program()).await;
+        batch(&env.client(), "winter", ten_per_cent()).await;
+        codes(&env.client(), "winter", &["WELCOME"]).await;
+        let made = redeem(&env.client(), redeeming("1", &["WELCOME"])).await.redemption;
+        let strange = env.client_as("stranger", &["loyalty.*"], &["hk:rw"]);
+        let reader = env.client_as("reader", &["loyalty.*"], &["default:r"]);
+        let mut coupons = strange.loyalty().coupons();
+        let name = "couponBatches/winter".to_owned();
+        assert_eq!(reason(coupons.get_coupon_batch(GetCouponBatchRequest { name: name.clone() }).await), "NOT_FOUND");
+        assert_eq!(coupons.list_coupon_batches(ListCouponBatchesRequest::default()).await.unwrap().into_inner().coupon_batches, []);
+        let making = CreateCouponBatchRequest {
+            request_id: request_id(),
+            coupon_batch_id: "mine".into(),
+            coupon_batch: Some(ten_per_cent()),
+        };
+        assert_eq!(reason(coupons.create_coupon_batch(making.clone()).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().create_coupon_batch(making).await), "ORGANIZATION_READ_ONLY");
+        assert_eq!(reason(coupons.create_coupons(creating("winter", 1)).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().create_coupons(creating("winter", 1)).await), "ORGANIZATION_READ_ONLY");
+        assert_eq!(reason(coupons.export_coupons(ExportCouponsRequest { batch: name }).await.map(drop)), "NOT_FOUND");
+        assert_eq!(imported(&strange, vec![import("winter", "OTHER")]).await[0].reason, "NOT_FOUND");
+        assert_eq!(imported(&reader, vec![import("winter", "OTHER")]).await[0].reason, "ORGANIZATION_READ_ONLY");
+        let seen = list(&reader, ListCouponsRequest::default()).await;
+        assert_eq!(seen.len(), 1);
+        assert_eq!(list(&strange, ListCouponsRequest::default()).await, []);
+        assert_eq!(reason(coupons.get_coupon(GetCouponRequest { name: seen[0].name.clone() }).await), "NOT_FOUND");
+        assert_eq!(reason(coupons.rollback_redemption(rolling_back(&made)).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().rollback_redemption(rolling_back(&made)).await), "ORGANIZATION_READ_ONLY");
+        // The same code in the stranger's own organisation is another one, which there is not; the member is a stranger there.
+        assert_eq!(refused(&strange, redeeming("2", &["WELCOME"])).await, "NOT_FOUND");
+        assert_eq!(refused(&strange, RedeemCouponsRequest { member, ..redeeming("2", &["WELCOME"]) }).await, "NOT_FOUND");
+        let named = RedeemCouponsRequest { organization: "organizations/default".into(), ..redeeming("2", &["WELCOME"]) };
+        assert_eq!(refused(&strange, named.clone()).await, "NOT_FOUND");
+        assert_eq!(refused(&reader, named).await, "ORGANIZATION_READ_ONLY");
+        let validate = ValidateCouponsRequest {
+            organization: "organizations/default".into(),
+            purchase: cart(10_000),
+            items: vec![item("WELCOME")],
+            ..ValidateCouponsRequest::default()
+        };
+        assert_eq!(reason(coupons.validate_coupons(validate.clone()).await), "NOT_FOUND");
+        let looked = reader.loyalty().coupons().validate_coupons(validate).await.unwrap().into_inner();
+        assert_eq!(looked.totals.unwrap().discount_minor, 1_000);
+        assert_eq!(get_batch(&env.client(), "winter").await.redeemed_count, 1);
+    }
+
     async fn a_reader_may_read_but_not_write(env: &Env) {
         let member = member(env, program()).await;
         let reader = env.client_as("reader", &["loyalty.*"], &["default:r"]);

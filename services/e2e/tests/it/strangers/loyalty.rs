@@ -3,7 +3,7 @@
 use guanxi_client::contracts::loyalty::v1::*;
 use guanxi_client::request_id;
 
-use super::{Fate, OWNERS, Row, mask, row};
+use super::{Fate, OWNERS, Row, mask, read, row};
 use crate::things::{self, ORDER, Things};
 
 /// A row for each.
@@ -11,7 +11,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
     let (member, id) = (t.member.clone(), request_id);
     let changed = Program { name: t.program.clone(), ..things::program("") };
     use Fate::{Denied, Empty, Missing};
-    vec![
+    let points = vec![
         row(
             "ProgramService/CreateProgram",
             Missing,
@@ -140,5 +140,115 @@ pub fn rows(t: &Things) -> Vec<Row> {
         ),
         row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
+    ];
+    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).collect()
+}
+
+/// Those of coupons.
+fn coupons(t: &Things) -> Vec<Row> {
+    let (batch, id) = (t.coupon_batch.clone(), request_id);
+    let items = vec![CouponItem { code: things::CODE.into(), chain: String::new() }];
+    let (organization, purchase) = (OWNERS.to_owned(), Some(things::purchase()));
+    use Fate::{Empty, Missing, Rejected};
+    vec![
+        row(
+            "CouponService/CreateCouponBatch",
+            Missing,
+            CreateCouponBatchRequest {
+                request_id: id(),
+                coupon_batch_id: "mine".into(),
+                coupon_batch: Some(things::coupon_batch(&t.program)),
+            },
+        ),
+        row("CouponService/GetCouponBatch", Missing, GetCouponBatchRequest { name: batch.clone() }),
+        row("CouponService/ListCouponBatches", Empty, ListCouponBatchesRequest::default()),
+        row(
+            "CouponService/CreateCoupons",
+            Missing,
+            CreateCouponsRequest {
+                request_id: id(),
+                batch: batch.clone(),
+                pattern: "WN-####-####-#####".into(),
+                count: 1,
+                ..CreateCouponsRequest::default()
+            },
+        ),
+        row("CouponService/ExportCoupons", Missing, ExportCouponsRequest { batch: batch.clone() }),
+        row(
+            "CouponService/ImportCoupons",
+            Rejected(|answer| read::<ImportCouponsResponse>(answer).reason),
+            ImportCouponsRequest { batch, code: "ANOTHER".into(), ..ImportCouponsRequest::default() },
+        ),
+        row("CouponService/GetCoupon", Missing, GetCouponRequest { name: t.coupon.clone() }),
+        row("CouponService/ListCoupons", Empty, ListCouponsRequest::default()),
+        row(
+            "CouponService/ValidateCoupons",
+            Missing,
+            ValidateCouponsRequest {
+                organization: organization.clone(),
+                purchase: purchase.clone(),
+                items: items.clone(),
+                ..ValidateCouponsRequest::default()
+            },
+        ),
+        row(
+            "CouponService/RedeemCoupons",
+            Missing,
+            RedeemCouponsRequest {
+                request_id: id(),
+                organization,
+                order: "orders/pos:3".into(),
+                purchase,
+                items,
+                ..RedeemCouponsRequest::default()
+            },
+        ),
+        row(
+            "CouponService/RollbackRedemption",
+            Missing,
+            RollbackRedemptionRequest { request_id: id(), name: t.redemption.clone() },
+        ),
+    ]
+}
+
+/// Those of gift cards.
+fn gift_cards(t: &Things) -> Vec<Row> {
+    let id = request_id;
+    let (organization, amount) = (OWNERS.to_owned(), things::yuan(1));
+    use Fate::Missing;
+    vec![
+        row(
+            "GiftCardService/IssueGiftCard",
+            Missing,
+            IssueGiftCardRequest {
+                request_id: id(),
+                organization: organization.clone(),
+                amount: amount.clone(),
+                entropy: id(),
+                ..IssueGiftCardRequest::default()
+            },
+        ),
+        row(
+            "GiftCardService/GetGiftCard",
+            Missing,
+            GetGiftCardRequest { name: t.gift_card.clone(), ..GetGiftCardRequest::default() },
+        ),
+        row(
+            "GiftCardService/RedeemGiftCard",
+            Missing,
+            RedeemGiftCardRequest {
+                request_id: id(),
+                code: t.gift_card_code.clone(),
+                organization,
+                order: ORDER.into(),
+                amount,
+                ..RedeemGiftCardRequest::default()
+            },
+        ),
+        row(
+            "GiftCardService/ReverseGiftCardRedemption",
+            Missing,
+            ReverseGiftCardRedemptionRequest { request_id: id(), name: format!("{}/entries/2", t.gift_card) },
+        ),
     ]
 }

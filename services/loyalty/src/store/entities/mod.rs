@@ -2,5 +2,8 @@
 
 pub mod accounts;
 pub mod campaigns;
+pub mod coupon_batches;
+pub mod coupons;
+pub mod gift_cards;
 pub mod members;
 pub mod programs;

@@ -3,10 +3,16 @@
 mod m0001_loyalty;
 mod m0002_chain;
 mod m0003_earning;
+mod m0004_coupons;
 
 use guanxi_store::migrate::Migrations;
 
 /// Every step, oldest first.
 pub fn all() -> Migrations {
-    vec![Box::new(m0001_loyalty::Loyalty), Box::new(m0002_chain::Chain), Box::new(m0003_earning::Earning)]
+    vec![
+        Box::new(m0001_loyalty::Loyalty),
+        Box::new(m0002_chain::Chain),
+        Box::new(m0003_earning::Earning),
+        Box::new(m0004_coupons::Coupons),
+    ]
 }

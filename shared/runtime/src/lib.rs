@@ -20,6 +20,7 @@ pub mod module;
 mod openmetrics;
 pub mod process;
 mod replays;
+mod verification;
 pub mod run;
 pub mod settings;
 pub mod start;

@@ -27,7 +27,7 @@ use crate::drive::Calls;
 use crate::server::Guanxi;
 
 /// Members, customers and packages that the calls are spread over.
-const SPREAD: usize = 10_000;
+pub const SPREAD: usize = 10_000;
 
 /// A call that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

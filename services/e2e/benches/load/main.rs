@@ -66,6 +66,7 @@ async fn bench(plan: &Plan, only: Option<String>) {
     let started = guanxi.server().start_took().as_secs_f64();
     println!("start to ready {started:.2} s, idle memory {} MiB", cpu::memory_mib(guanxi.server().pid()));
     let world = calls::World::make(&guanxi).await;
+    println!("{} customers, members and packages made", calls::SPREAD);
     let processes = guanxi.processes();
     for call in calls::ALL.into_iter().filter(|call| wanted(call.name())) {
         measure(call.name(), plan, &processes, || world.calls(&guanxi, call), &mut rows).await;

@@ -215,7 +215,8 @@ pub fn changes(
         lots::changed(&set.moved),
         holds,
         parts,
-        member_orders::kept(&set.orders)?,
+        member_orders::new(&set.new_orders)?,
+        member_orders::changed(&set.orders)?,
         member_orders::new_returns(&set.returns),
     ];
     changes.extend(earned::changes(accounts, &taken)?);
@@ -253,6 +254,7 @@ struct Set<'a> {
     opened: Vec<(Uuid, &'a Lot)>,
     moved: Vec<(Uuid, &'a Lot)>,
     holds: Vec<(Uuid, &'a Hold)>,
+    new_orders: Vec<(Uuid, OrderId, &'a OrderRecord)>,
     orders: Vec<(Uuid, OrderId, &'a OrderRecord)>,
     returns: Vec<(Uuid, &'a (OrderId, String, i32))>,
 }
@@ -269,7 +271,10 @@ impl<'a> Set<'a> {
             lots.extend(account.lots.get(id).map(|lot| (root, lot)));
         }
         self.holds.extend(changes.holds.iter().filter_map(|id| Some((root, account.holds.get(id)?))));
-        self.orders.extend(changes.orders.iter().filter_map(|id| Some((root, *id, account.orders.get(id)?))));
+        for id in &changes.orders {
+            let orders = if changes.new_orders.contains(id) { &mut self.new_orders } else { &mut self.orders };
+            orders.extend(account.orders.get(id).map(|record| (root, *id, record)));
+        }
         self.returns.extend(changes.returns.iter().map(|line| (root, line)));
     }
 }

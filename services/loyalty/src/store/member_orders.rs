@@ -75,11 +75,23 @@ pub async fn returned(
     rows.into_iter().map(|row| Ok((row.root_id, OrderId(row.order_id), row.return_id, line(row.line)?))).collect()
 }
 
-/// New and changed records, to be kept.
+/// New records, to be kept.
 ///
 /// # Errors
 /// Where a record does not encode.
-pub fn kept(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Change> {
+pub fn new(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Change> {
+    Ok(kept(records)?.inserting())
+}
+
+/// Changed records, to be kept.
+///
+/// # Errors
+/// Where a record does not encode.
+pub fn changed(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Change> {
+    Ok(kept(records)?.updating(&["root_id", "order_id"]))
+}
+
+fn kept(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Rows> {
     let mut rows = Rows::new(&ORDERS);
     for (root, order, record) in records {
         rows.push([
@@ -94,9 +106,7 @@ pub fn kept(records: &[(Uuid, OrderId, &OrderRecord)]) -> Result<Change> {
             serde_json::to_string(&record.detail).map_err(StoreError::row)?.into(),
         ]);
     }
-    let set = "earned = excluded.earned, spent = excluded.spent, refunded = excluded.refunded, due = excluded.due, \
-               returned_whole = excluded.returned_whole, detail = excluded.detail";
-    Ok(rows.upserting("root_id, order_id", set))
+    Ok(rows)
 }
 
 /// Returned lines, to be kept.

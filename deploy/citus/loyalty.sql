@@ -8,6 +8,9 @@ SELECT create_distributed_table('coupon_redemptions', 'root_id', colocate_with =
 SELECT create_distributed_table('coupon_returns', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('coupon_rollbacks', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('coupons', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('campaign_budgets', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('campaign_orders', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('campaigns', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('entries', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('gift_card_entries', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('gift_cards', 'root_id', colocate_with => 'accounts');
@@ -24,6 +27,8 @@ SELECT create_distributed_table('order_shipments', 'root_id', colocate_with => '
 SELECT create_distributed_table('orders', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('outbox', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('programs', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('purchases', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('rule_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_reference_table('inbox_position');
 SELECT create_reference_table('job_schedule');
 SELECT create_reference_table('lease');

@@ -53,6 +53,7 @@ services! {
         ledger: loyalty::v1::ledger_service_client::LedgerServiceClient;
         coupons: loyalty::v1::coupon_service_client::CouponServiceClient;
         gift_cards: loyalty::v1::gift_card_service_client::GiftCardServiceClient;
+        rewards: loyalty::v1::reward_service_client::RewardServiceClient;
     }
     logistics "logistics" Logistics {
         shipments: logistics::v1::shipment_service_client::ShipmentServiceClient;

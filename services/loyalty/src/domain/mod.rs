@@ -17,6 +17,7 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod returns;
+pub mod reward;
 pub mod settling;
 pub mod spending;
 

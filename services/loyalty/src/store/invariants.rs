@@ -62,6 +62,7 @@ pub fn all() -> Vec<Invariant> {
     let mut all = of_points();
     all.extend(super::coupons::invariants::all());
     all.extend(super::gift_cards::invariants());
+    all.extend(super::rewards::invariants::all());
     all
 }
 

@@ -14,6 +14,7 @@ mod members;
 mod olist;
 mod programs;
 mod returns;
+mod rewards;
 mod spending;
 mod strangers;
 mod support;

@@ -6,3 +6,4 @@ pub mod coupons;
 pub mod gift_cards;
 pub mod members;
 pub mod programs;
+pub mod rewards;

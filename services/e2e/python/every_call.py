@@ -59,6 +59,7 @@ PARTS = [
     coupons.codes,
     coupons.redemptions,
     coupons.gift_cards,
+    coupons.rewards,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

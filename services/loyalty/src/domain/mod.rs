@@ -27,6 +27,7 @@ pub mod program;
 pub mod purchase;
 pub mod returns;
 pub mod rule;
+pub mod reward;
 pub mod settling;
 pub mod spending;
 

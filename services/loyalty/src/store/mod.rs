@@ -23,6 +23,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod programs;
 pub mod reading;
+pub mod rewards;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

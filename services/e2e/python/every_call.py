@@ -12,8 +12,10 @@ import sys
 import time
 import traceback
 
+import campaigns
 import cases
 import common
+import coupons
 import customer
 import feedback
 import fuzz
@@ -49,6 +51,15 @@ PARTS = [
     points.returns,
     points.readings,
     points.bad_requests,
+    campaigns.campaigns,
+    campaigns.earnings,
+    campaigns.bad_campaigns,
+    campaigns.backtests,
+    coupons.batches,
+    coupons.codes,
+    coupons.redemptions,
+    coupons.gift_cards,
+    coupons.rewards,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

@@ -57,6 +57,10 @@ impl Env {
 
     /// A client whose token says so: scopes such as `loyalty.points.write`, organisations such as `cn:rw`, `hk:r`, `*`.
     pub fn client_as(&self, subject: &str, scopes: &[&str], organizations: &[&str]) -> Client {
+        self.client_with(Some(&self.token(subject, scopes, organizations)))
+    }
+
+    fn token(&self, subject: &str, scopes: &[&str], organizations: &[&str]) -> String {
         let expires = SystemClock.now().as_second() + 3600;
         let claims = Claims {
             sub: subject.to_owned(),
@@ -65,14 +69,27 @@ impl Env {
             organizations: organizations.iter().map(|name| (*name).to_owned()).collect(),
         };
         let key = Key::Secret(SECRET.as_bytes().to_vec());
-        self.client_with(Some(&guanxi_rpc::token::sign(&key, &claims).expect("the key signs")))
+        guanxi_rpc::token::sign(&key, &claims).expect("the key signs")
+    }
+
+    /// A client that may do everything, of one replica of each service, from 0; of the only one where there is one.
+    pub fn client_of(&self, replica: usize) -> Client {
+        let token = self.token("test", &["*"], &["*"]);
+        let processes = self.processes();
+        let services = self.plan.services.len();
+        let own = processes.chunks(services.max(1)).nth(replica).map(<[_]>::to_vec);
+        self.client_to(own.filter(|own| own.len() == services).unwrap_or(processes), Some(&token))
     }
 
     /// A client that sends this token, or none.
     pub fn client_with(&self, token: Option<&str>) -> Client {
+        self.client_to(self.processes(), token)
+    }
+
+    fn client_to(&self, processes: Vec<Arc<Process>>, token: Option<&str>) -> Client {
         let mut builder = Client::builder();
         // The first replica of each service comes last, and so is the one that is called.
-        for process in self.processes().into_iter().rev() {
+        for process in processes.into_iter().rev() {
             builder = match process.address() {
                 Some(address) => process
                     .services()

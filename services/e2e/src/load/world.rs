@@ -139,7 +139,7 @@ impl Call {
 fn program() -> Program {
     let rule = EarningRule {
         id: "per-yuan".into(),
-        per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+        per_amount: Some(PerAmount { points: 1, step_minor: 100, ..PerAmount::default() }),
         ..EarningRule::default()
     };
     Program {

@@ -1,6 +1,7 @@
 //! One of each thing that Guanxi keeps, made by the owner through the calls that make them.
 
 use futures::stream;
+use guanxi_client::contracts::common::v1::Money;
 use guanxi_client::contracts::customer::v1::*;
 use guanxi_client::contracts::feedback::v1::*;
 use guanxi_client::contracts::logistics::v1 as logistics;
@@ -17,14 +18,25 @@ pub const PHONE: &str = "+8613812348000";
 /// The owner's order, by its name.
 pub const ORDER: &str = "orders/pos:1";
 
+/// The code of the owner's coupon.
+pub const CODE: &str = "WELCOME-1";
+
 /// The names of what was made, all of the organisation `default`.
 #[derive(Debug)]
 pub struct Things {
     pub store: String,
     pub customer: String,
     pub program: String,
+    pub campaign: String,
     pub member: String,
     pub hold: String,
+    pub coupon_batch: String,
+    pub coupon: String,
+    pub redemption: String,
+    pub gift_card: String,
+    pub gift_card_code: String,
+    pub reward: String,
+    pub reward_redemption: String,
     pub shipment: String,
     pub package: String,
     pub event: String,
@@ -74,7 +86,7 @@ pub fn order(name: &str, customer: &str) -> RecordOrdersRequest {
 pub fn program(organization: &str) -> Program {
     let rule = EarningRule {
         id: "per-yuan".into(),
-        per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+        per_amount: Some(PerAmount { points: 1, step_minor: 100, ..PerAmount::default() }),
         ..EarningRule::default()
     };
     Program {
@@ -86,6 +98,36 @@ pub fn program(organization: &str) -> Program {
         rounding: Rounding::Floor.into(),
         earning_rules: vec![rule],
         ..Program::default()
+    }
+}
+
+/// A campaign that gives ten points for an order of last century.
+pub fn campaign(program: &str) -> Campaign {
+    let gift = EarningRule {
+        id: "gift".into(),
+        fixed: Some(FixedPoints { points: 10 }),
+        condition: "order.value_minor > 0".into(),
+        ..EarningRule::default()
+    };
+    Campaign {
+        program: program.into(),
+        display_name: "Gift".into(),
+        start_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+        end_time: Some(Timestamp { seconds: 900_000_000, nanos: 0 }),
+        earning_rules: vec![gift],
+        ..Campaign::default()
+    }
+}
+
+/// Ten per cent off under a program, until a day far away.
+pub fn coupon_batch(program: &str) -> CouponBatch {
+    let percent_off = Some(PercentOff { basis_points: 1_000, maximum_minor: 0 });
+    CouponBatch {
+        program: program.into(),
+        display_name: "Welcome".into(),
+        discount: Some(CouponDiscount { percent_off, ..CouponDiscount::default() }),
+        expire_time: Some(Timestamp { seconds: 4_000_000_000, nanos: 0 }),
+        ..CouponBatch::default()
     }
 }
 
@@ -187,6 +229,69 @@ pub async fn earning_member(client: &Client) {
     feedback.cases().create_case(request).await.unwrap();
 }
 
+/// Makes a batch, a coupon and a redemption of it.
+async fn coupons(client: &Client, program: &str) -> (String, String, String) {
+    let mut coupons = client.loyalty().coupons();
+    let (coupon_batch_id, made) = ("welcome".into(), Some(coupon_batch(program)));
+    let request = CreateCouponBatchRequest { request_id: request_id(), coupon_batch_id, coupon_batch: made };
+    let batch = coupons.create_coupon_batch(request).await.unwrap().into_inner().coupon_batch.unwrap().name;
+    let code = ImportCouponsRequest { batch: batch.clone(), code: CODE.into(), ..ImportCouponsRequest::default() };
+    let mut answers = coupons.import_coupons(stream::iter([code])).await.unwrap().into_inner();
+    let coupon = answers.message().await.unwrap().unwrap().coupon.unwrap().name;
+    let request = RedeemCouponsRequest {
+        request_id: request_id(),
+        order: ORDER.into(),
+        purchase: Some(purchase()),
+        items: vec![CouponItem { code: CODE.into(), chain: String::new() }],
+        ..RedeemCouponsRequest::default()
+    };
+    let redemption = coupons.redeem_coupons(request).await.unwrap().into_inner().redemption;
+    (batch, coupon, redemption)
+}
+
+/// A reward of a program, for a point.
+pub fn reward(program: &str) -> Reward {
+    Reward { program: program.into(), display_name: "Umbrella".into(), points: 1, ..Reward::default() }
+}
+
+/// Makes a reward that a member has redeemed: its name and the redemption's.
+async fn redeemed_reward(client: &Client, program: &str, member: &str) -> (String, String) {
+    let mut rewards = client.loyalty().rewards();
+    let (reward_id, made) = ("umbrella".into(), Some(reward(program)));
+    let request = CreateRewardRequest { request_id: request_id(), reward_id, reward: made };
+    let reward = rewards.create_reward(request).await.unwrap().into_inner().reward.unwrap().name;
+    let (request_id, member) = (request_id(), member.to_owned());
+    let request = RedeemRewardRequest { request_id, reward: reward.clone(), member, claimed_points: 0 };
+    let redemption = rewards.redeem_reward(request).await.unwrap().into_inner().redemption.unwrap().name;
+    (reward, redemption)
+}
+
+/// So many yuan.
+pub fn yuan(yuan: i64) -> Option<Money> {
+    Some(Money { currency_code: "CNY".into(), minor_units: yuan * 100 })
+}
+
+/// Makes a gift card that has paid once: its name and its code.
+async fn gift_card(client: &Client) -> (String, String) {
+    let mut cards = client.loyalty().gift_cards();
+    let request = IssueGiftCardRequest {
+        request_id: request_id(),
+        amount: yuan(100),
+        entropy: request_id(),
+        ..IssueGiftCardRequest::default()
+    };
+    let issued = cards.issue_gift_card(request).await.unwrap().into_inner();
+    let request = RedeemGiftCardRequest {
+        request_id: request_id(),
+        code: issued.code.clone(),
+        order: ORDER.into(),
+        amount: yuan(1),
+        ..RedeemGiftCardRequest::default()
+    };
+    cards.redeem_gift_card(request).await.unwrap();
+    (issued.gift_card.unwrap().name, issued.code)
+}
+
 /// Makes one of each.
 pub async fn make(client: &Client) -> Things {
     let (customers, loyalty, feedback) = (client.customer(), client.loyalty(), client.feedback());
@@ -234,8 +339,14 @@ pub async fn make(client: &Client) -> Things {
         ..PlaceHoldRequest::default()
     };
     let hold = loyalty.points().place_hold(request).await.unwrap().into_inner().hold.unwrap().name;
+    let (campaign_id, made) = ("gift".into(), Some(campaign(&program)));
+    let request = CreateCampaignRequest { request_id: request_id(), campaign_id, campaign: made };
+    let campaign = loyalty.campaigns().create_campaign(request).await.unwrap().into_inner().campaign.unwrap().name;
     let request = VerifyLedgerRequest { request_id: request_id() };
     let job = loyalty.ledger().verify_ledger(request).await.unwrap().into_inner().job.unwrap().name;
+    let (coupon_batch, coupon, redemption) = coupons(client, &program).await;
+    let (gift_card, gift_card_code) = gift_card(client).await;
+    let (reward, reward_redemption) = redeemed_reward(client, &program, &member).await;
 
     let sent = shipment(client, Some(number())).await;
     let undated =
@@ -269,5 +380,26 @@ pub async fn make(client: &Client) -> Things {
     let (invitation, event) = (invited.invitation.unwrap().name, picked_up.event);
     let (shipment, package) = (sent.name.clone(), sent.packages[0].name.clone());
     let store = store.name;
-    Things { store, customer, program, member, hold, shipment, package, event, case, survey, invitation, job }
+    Things {
+        store,
+        customer,
+        program,
+        campaign,
+        member,
+        hold,
+        coupon_batch,
+        coupon,
+        redemption,
+        gift_card,
+        gift_card_code,
+        reward,
+        reward_redemption,
+        shipment,
+        package,
+        event,
+        case,
+        survey,
+        invitation,
+        job,
+    }
 }

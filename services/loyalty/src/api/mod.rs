@@ -1,15 +1,23 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
+mod campaigns;
+mod coupons;
+mod gift_cards;
 mod ledger;
 mod members;
 mod points;
 mod programs;
+mod rewards;
 mod wire;
 
+pub use campaigns::Campaigns;
+pub use coupons::Coupons;
+pub use gift_cards::GiftCards;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;
 pub use programs::Programs;
+pub use rewards::Rewards;
 
 use guanxi_contracts::Message;
 use guanxi_kernel::{PageRequest, Refused, Timestamp};

@@ -15,28 +15,32 @@ use tonic::{Request, Response, Status};
 
 use super::wire::{ledger as wire, purchase};
 use super::{past, reply};
-use crate::domain::earning::earning;
+use crate::domain::cap::Standing;
+use crate::domain::earning::{Occasion, earning};
 use crate::domain::entry::{HoldId, OrderId};
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
 use crate::domain::ledger::{Command, Outcome};
 use crate::domain::points::Points as Amount;
 use crate::domain::program::ProgramId;
 use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
+use crate::domain::reward;
 use crate::domain::spending::{Earn, Spend};
 use crate::store::ledger::{Post, Queue};
-use crate::store::{accounts, entries, member_orders, programs, reading};
+use crate::store::programs::{self, Programs};
+use crate::store::{accounts, budgets, earned as kept, entries, member_orders, reading};
 
 /// Serves points.
 #[derive(Debug, Clone)]
 pub struct Points {
     db: Database,
     queue: Queue,
+    programs: Programs,
 }
 
 impl Points {
-    /// Over this database; changes go through this queue.
-    pub fn new(db: &Database, queue: &Queue) -> Self {
-        Self { db: db.clone(), queue: queue.clone() }
+    /// Over this database and these programs; changes go through this queue.
+    pub fn new(db: &Database, queue: &Queue, programs: &Programs) -> Self {
+        Self { db: db.clone(), queue: queue.clone(), programs: programs.clone() }
     }
 
     /// Has a command decided with those that wait beside it, and answers once it is committed.
@@ -65,12 +69,37 @@ impl PointsService for Points {
     ) -> Result<Response<EstimateEarningResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (program, bought) = convert::all((
+            let (id, bought, member, order, effective_time) = convert::all((
                 convert::name::<ProgramId>(&message.program, "program"),
                 purchase::purchase(message.purchase.as_ref()),
+                convert::optional_name::<MemberId>(&message.member, "member"),
+                convert::optional_name::<OrderName>(&message.order, "order"),
+                convert::instant(message.effective_time.as_ref(), "effective_time"),
             ))?;
-            let program = programs::read(&self.db.reader(&call), &program).await?;
-            let earning = earning(&program, &bought).refuse()?;
+            let reader = self.db.reader(&call);
+            let connection = reader.connection();
+            programs::read(&reader, &id).await?;
+            let program = self.programs.load(connection, [&id]).await?.remove(&id);
+            let program = program.ok_or_else(|| Refused::not_found("program", &id))?;
+            let (mut standing, mut facts) = (Standing::default(), None);
+            if let Some(member) = member {
+                let account = accounts::read(&reader, member).await?;
+                if account.program != id {
+                    return Err(Refused::invalid("member", "MEMBER_NOT_PROGRAMS", format!("{member} is not of {id}")));
+                }
+                facts = Some(account.facts());
+                standing =
+                    kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
+            }
+            let campaigns: Vec<_> = program.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
+            let budgets = budgets::read(connection, &campaigns).await?;
+            let occasion = Occasion {
+                purchase: &bought,
+                source: order.as_ref().map(OrderName::source).unwrap_or_default(),
+                effective_time: effective_time.unwrap_or_else(|| reader.now()),
+                member: facts,
+            };
+            let earning = earning(&program, &occasion, &standing, &budgets).refuse()?;
             let explanation = Some(purchase::explanation(&earning.explanation));
             Ok(EstimateEarningResponse { points: earning.points.get(), explanation })
         })
@@ -82,7 +111,7 @@ impl PointsService for Points {
         answer(async {
             let (member, order, purchase, effective_time) = convert::all((
                 convert::name(&message.member, "member"),
-                convert::name(&message.order, "order"),
+                order(&message.order),
                 purchase::purchase(message.purchase.as_ref()),
                 past(message.effective_time.as_ref(), "effective_time", self.now()),
             ))?;
@@ -98,10 +127,8 @@ impl PointsService for Points {
     ) -> Result<Response<SpendPointsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) = convert::all((
-                convert::name(&message.member, "member"),
-                convert::optional_name(&message.order, "order"),
-            ))?;
+            let (member, order) =
+                convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
             let points = Amount::new(message.points);
             let command = Command::Spend(Spend { points, order, clamp: message.clamp });
             self.submit(&call, "PointsService/SpendPoints", &message, Post { member, command, reply: spent }).await
@@ -112,10 +139,8 @@ impl PointsService for Points {
     async fn place_hold(&self, request: Request<PlaceHoldRequest>) -> Result<Response<PlaceHoldResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) = convert::all((
-                convert::name(&message.member, "member"),
-                convert::optional_name(&message.order, "order"),
-            ))?;
+            let (member, order) =
+                convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
             let ttl = message.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
             let hold = PlaceHold { id: HoldId(new_id()), points: Amount::new(message.points), order, ttl };
             let post = Post { member, command: Command::PlaceHold(hold), reply: placed };
@@ -155,7 +180,7 @@ impl PointsService for Points {
         answer(async {
             let (member, order, effective_time, lines) = convert::all((
                 convert::name(&message.member, "member"),
-                convert::name(&message.order, "order"),
+                order(&message.order),
                 past(message.effective_time.as_ref(), "effective_time", self.now()),
                 returned_lines(&message.lines),
             ))?;
@@ -234,6 +259,19 @@ impl PointsService for Points {
         })
         .await
     }
+}
+
+/// An order. What rewards cost has names of its own, which only rewards use.
+fn order(name: &str) -> Result<OrderName, Refused> {
+    let order: OrderName = convert::name(name, "order")?;
+    if order.source() == reward::SOURCE {
+        return Err(Refused::invalid("order", "SOURCE_RESERVED", "orders of this source are redemptions of rewards"));
+    }
+    Ok(order)
+}
+
+fn optional_order(name: &str) -> Result<Option<OrderName>, Refused> {
+    if name.is_empty() { Ok(None) } else { order(name).map(Some) }
 }
 
 /// `members/{uuid}/holds/{uuid}`.

@@ -1,16 +1,21 @@
 //! ProgramService.
 
 use guanxi_contracts::Message as _;
+use guanxi_contracts::common::v1::{Job, JobState};
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_contracts::server::loyalty_v1::program_service_server::ProgramService;
+use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{FieldMask, PageRequest, Refuse, Refused};
 use guanxi_rpc::{answer, convert, open, write};
+use guanxi_runtime::Jobs;
 use guanxi_store::Database;
 use tonic::{Request, Response, Status};
 
 use super::reply;
-use super::wire::program as wire;
+use super::wire::{program as wire, rule};
+use crate::domain::backtest::{Span, drafted};
 use crate::domain::program::{Program as Scheme, ProgramId, Terms};
+use crate::jobs::{BACKTEST_RULE, Backtest};
 use crate::store::programs;
 
 /// The paths that an update may change.
@@ -31,12 +36,13 @@ const CHANGEABLE: &[&str] = &[
 #[derive(Debug, Clone)]
 pub struct Programs {
     db: Database,
+    jobs: Jobs,
 }
 
 impl Programs {
-    /// Over this database.
-    pub fn new(db: &Database) -> Self {
-        Self { db: db.clone() }
+    /// Over this database, with jobs started here.
+    pub fn new(db: &Database, jobs: &Jobs) -> Self {
+        Self { db: db.clone(), jobs: jobs.clone() }
     }
 }
 
@@ -125,6 +131,58 @@ impl ProgramService for Programs {
         })
         .await
     }
+
+    async fn backtest_rule(
+        &self,
+        request: Request<BacktestRuleRequest>,
+    ) -> Result<Response<BacktestRuleResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let given = convert::required(message.rule.as_ref(), "rule")?;
+            let (id, draft, start, end) = convert::all((
+                convert::name::<ProgramId>(&message.program, "program"),
+                one_rule(given),
+                convert::instant(message.start_time.as_ref(), "start_time"),
+                convert::instant(message.end_time.as_ref(), "end_time"),
+            ))?;
+            let write = write("ProgramService/BacktestRule", id.uuid(), &message)?;
+            let (id, draft) = (&id, &draft);
+            let written = self.db.command(&call, &write, |tx| async move {
+                let program = programs::writable(&tx, id).await?;
+                let terms = program.terms.clone();
+                let drafted = drafted(&terms, draft.clone());
+                drafted.check().refuse()?;
+                let backtest = Backtest {
+                    program: id.slug().to_owned(),
+                    currency: program.currency,
+                    terms,
+                    drafted,
+                    span: Span { start, end },
+                };
+                let job = self.jobs.start(&tx, BACKTEST_RULE, Some(&program.organization), backtest.encode()?).await?;
+                let job = Job {
+                    name: self.jobs.name(job),
+                    kind: BACKTEST_RULE.to_owned(),
+                    state: JobState::Pending.into(),
+                    create_time: Some(to_proto(tx.now())),
+                    ..Job::default()
+                };
+                Ok(BacktestRuleResponse { job: Some(job) }.encode_to_vec())
+            });
+            let written = written.await?;
+            self.jobs.wake();
+            reply(&written)
+        })
+        .await
+    }
+}
+
+/// The rule that a request gives.
+fn one_rule(given: &EarningRule) -> Result<crate::domain::rule::EarningRule, Refused> {
+    let mut wrong = Vec::new();
+    let read = rule::rule(given, "rule", &mut wrong);
+    read.check("rule", &mut wrong);
+    if wrong.is_empty() { Ok(read) } else { Err(Refused::violations(wrong)) }
 }
 
 /// The terms `old`, but those that the mask names from `new`.

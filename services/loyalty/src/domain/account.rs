@@ -11,13 +11,17 @@ use guanxi_kernel::{OrderName, OrganizationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::campaign::CampaignShare;
+use super::cap::{Grant, Standing};
 use super::chain::ChainHash;
 use super::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId, Totals};
+use super::facts::MemberFacts;
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
 use super::points::Points;
 use super::program::ProgramId;
+use super::purchase::Purchase;
 
 /// A member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Account {
     pub holds: BTreeMap<HoldId, Hold>,
     /// What is recorded of the orders that were loaded.
     pub orders: BTreeMap<OrderId, OrderRecord>,
+    /// What the member's capped and carrying rules gave before, where that was loaded.
+    pub standing: Standing,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -65,6 +71,42 @@ pub struct Changes {
     pub new_orders: BTreeSet<OrderId>,
     /// Returned lines that were counted: order, the shop system's id of the return, line (0 for a whole order).
     pub returns: Vec<(OrderId, String, i32)>,
+    /// Orders that earned.
+    pub earned: Vec<EarnedOrder>,
+    /// Points of campaigns that returned goods gave back.
+    pub given_back: Vec<GivenBack>,
+}
+
+/// An order that earned, as it is kept beside its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarnedOrder {
+    /// The order.
+    pub order: OrderId,
+    /// The first part of its name.
+    pub source: String,
+    /// What was bought.
+    pub purchase: Purchase,
+    /// When, by the business.
+    pub effective_time: Timestamp,
+    /// The member as he was before.
+    pub member: MemberFacts,
+    /// What its capped and carrying rules gave.
+    pub grants: Vec<Grant>,
+    /// What it came to in the campaigns of its time.
+    pub shares: Vec<CampaignShare>,
+}
+
+/// Points of a campaign that returned goods gave back to its budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The order.
+    pub order: OrderId,
+    /// The campaign's slug.
+    pub campaign: String,
+    /// With this return.
+    pub points: Points,
+    /// In all, of this order.
+    pub in_all: Points,
 }
 
 impl Changes {
@@ -172,6 +214,7 @@ impl Account {
             complete: true,
             holds: BTreeMap::new(),
             orders: BTreeMap::new(),
+            standing: Standing::default(),
             changes: Changes::default(),
         }
     }

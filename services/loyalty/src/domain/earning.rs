@@ -1,133 +1,46 @@
-//! Earning: what a purchase earns under a program's rules, line by line, with the explanation. A pure function, so that
-//! an estimate and the real thing cannot differ.
+//! Earning: what a purchase earns under a program's rules and campaigns, line by line, with the explanation. A pure
+//! function, so that an estimate and the real thing cannot differ.
 //!
-//! Each per-amount rule counts whole steps of its lines' sum and shares the points over those lines by the largest
-//! remainder; multipliers act on their own lines, several as a product; the program's rounding is applied once, to the
-//! sum over the whole purchase.
+//! Rules are looked at by priority, the program's before the campaigns' where that is equal. Each per-amount rule counts
+//! whole steps of its lines' sum and shares the points over those lines by the largest remainder; multipliers act on their
+//! own lines, several as a product; the program's rounding is applied once, to the sum over the whole purchase.
+//!
+//! What has a limit of its own beyond that (a campaign's budget, a multiplier's cap) is a layer: what the whole comes to
+//! with it, less what it comes to without it, is what it asks; what is left of the limit is what it gets.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use guanxi_kernel::{Currency, Refusal, Refused, Violation};
-use serde::{Deserialize, Serialize};
+use guanxi_kernel::{Currency, Refusal, Refused};
+use jiff::Timestamp;
 use thiserror::Error;
 
+use super::campaign::{Budget, Campaign, CampaignId, CampaignShare};
+use super::cap::{Grant, Standing};
+use super::explanation::{
+    CampaignExplanation, CampaignOutcome, Explanation, LinePoints, RuleExplanation, RuleLine, RuleOutcome,
+};
+use super::facts::{Facts, MemberFacts};
+use super::firing::{Fired, Offer, fire, hits};
 use super::points::{Points, largest_remainder, share};
-use super::program::{EarningRule, Effect, Program, Rounding};
+use super::program::{Program, Rounding};
+use super::purchase::{Part, Purchase};
+use super::rule::Effect;
 
-/// What was bought, as far as it earns. Tenders (gift cards, e-wallets) do not appear: they lower nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purchase {
-    currency: Currency,
-    lines: Vec<PurchaseLine>,
-    discount_minor: i64,
+/// Something that earns: what was bought, when and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// What was bought.
+    pub purchase: &'a Purchase,
+    /// The first part of the order's name; empty where it has none yet.
+    pub source: &'a str,
+    /// When, by the business.
+    pub effective_time: Timestamp,
+    /// The member as he was before; `None` where an estimate names none.
+    pub member: Option<MemberFacts>,
 }
 
-/// One line of a purchase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PurchaseLine {
-    /// Its number within the order.
-    pub line: i32,
-    /// Its category.
-    pub category: Option<String>,
-    /// How many, at least 1.
-    pub quantity: i64,
-    /// The price of the whole line after its own discounts, in minor units.
-    pub price_minor: i64,
-    /// What its delivery costs, in minor units.
-    pub delivery_minor: i64,
-}
-
-/// A purchase that contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PurchaseError {
-    /// Two lines have one number.
-    #[error("line {line} occurs twice")]
-    LineRepeated {
-        /// Where in the list the second one stands, from 0.
-        index: usize,
-        /// The number.
-        line: i32,
-    },
-    /// More is taken off than there is.
-    #[error("the discount {discount_minor} is above the lines' sum {sum_minor}")]
-    DiscountTooHigh {
-        /// What is taken off, in minor units.
-        discount_minor: i64,
-        /// What the lines add up to, in minor units.
-        sum_minor: i64,
-    },
-}
-
-/// Everything in which a purchase contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct PurchaseErrors(pub Vec<PurchaseError>);
-
-impl Refusal for PurchaseErrors {
-    fn refusal(&self) -> Refused {
-        let violation = |error: &PurchaseError| {
-            let (field, rule) = match error {
-                PurchaseError::LineRepeated { index, .. } => (format!("purchase.lines[{index}].line"), "LINE_REPEATED"),
-                PurchaseError::DiscountTooHigh { .. } => ("purchase.discount_minor".to_owned(), "DISCOUNT_TOO_HIGH"),
-            };
-            Violation { field, rule: rule.to_owned(), description: error.to_string() }
-        };
-        Refused::violations(self.0.iter().map(violation).collect())
-    }
-}
-
-impl Purchase {
-    /// A purchase; `discount_minor` was taken off the order as a whole.
-    ///
-    /// # Errors
-    /// [`PurchaseErrors`], everything in which it contradicts itself.
-    pub fn new(currency: Currency, lines: Vec<PurchaseLine>, discount_minor: i64) -> Result<Self, PurchaseErrors> {
-        let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
-        for (index, line) in lines.iter().enumerate() {
-            if !seen.insert(line.line) {
-                wrong.push(PurchaseError::LineRepeated { index, line: line.line });
-            }
-        }
-        let sum_minor = lines.iter().map(|line| line.price_minor).sum();
-        if discount_minor > sum_minor {
-            wrong.push(PurchaseError::DiscountTooHigh { discount_minor, sum_minor });
-        }
-        if wrong.is_empty() { Ok(Self { currency, lines, discount_minor }) } else { Err(PurchaseErrors(wrong)) }
-    }
-
-    /// Its lines.
-    pub fn lines(&self) -> &[PurchaseLine] {
-        &self.lines
-    }
-
-    /// What can earn: each line's goods less their share of the discount, and each line's delivery where it earns.
-    fn parts(&self, delivery_earns: bool) -> Vec<Part<'_>> {
-        let prices: Vec<i64> = self.lines.iter().map(|line| line.price_minor).collect();
-        let discounts = share(self.discount_minor, &prices);
-        let goods = self.lines.iter().zip(discounts).enumerate().map(|(index, (line, discount))| Part {
-            index,
-            delivery: false,
-            category: Some(line.category.as_deref().unwrap_or_default()),
-            base_minor: line.price_minor - discount,
-        });
-        let delivery = self.lines.iter().enumerate().filter(|_| delivery_earns).map(|(index, line)| Part {
-            index,
-            delivery: true,
-            category: None,
-            base_minor: line.delivery_minor,
-        });
-        goods.chain(delivery).filter(|part| part.base_minor > 0).collect()
-    }
-}
-
-/// What can earn: the goods of a line, or its delivery.
-struct Part<'a> {
-    index: usize,
-    delivery: bool,
-    /// `None` for delivery, empty for goods without a category.
-    category: Option<&'a str>,
-    base_minor: i64,
-}
+/// What the campaigns of a program may still give.
+pub type Budgets = BTreeMap<CampaignId, Budget>;
 
 /// What a purchase earns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,50 +49,10 @@ pub struct Earning {
     pub points: Points,
     /// How it was found.
     pub explanation: Explanation,
-}
-
-/// How the points of a purchase were found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Explanation {
-    /// What each rule gave, in the program's order; rules that fitted no line are left out.
-    pub rules: Vec<RuleExplanation>,
-    /// What each line earned in the end; adds up to the whole.
-    pub lines: Vec<LinePoints>,
-}
-
-/// What one rule gave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleExplanation {
-    /// The rule's id.
-    pub rule: String,
-    /// Line by line.
-    pub lines: Vec<RuleLine>,
-    /// The factor in thousandths, of a multiplier.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub factor_milli: Option<i64>,
-}
-
-/// What one rule gave for one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleLine {
-    /// The line's number.
-    pub line: i32,
-    /// Whether it is its delivery.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub delivery: bool,
-    /// What counted, in minor units.
-    pub base_minor: i64,
-    /// Points before multipliers; none for a multiplier.
-    pub points: Points,
-}
-
-/// What one line earned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinePoints {
-    /// The line's number.
-    pub line: i32,
-    /// Points.
-    pub points: Points,
+    /// What has to be remembered of rules that are capped or carry.
+    pub grants: Vec<Grant>,
+    /// What it came to in every campaign of its time.
+    pub shares: Vec<CampaignShare>,
 }
 
 /// Why a purchase earns nothing at all, not even zero.
@@ -211,54 +84,187 @@ impl Refusal for EarningError {
     }
 }
 
-/// What `purchase` earns under the program's terms of now.
+/// A campaign of the order's time.
+struct Open<'a> {
+    campaign: &'a Campaign,
+    held_out: bool,
+    /// What is left of its budget; `None` where it has no limit.
+    room: Option<Points>,
+    qualified: bool,
+    asked: i64,
+    granted: i64,
+}
+
+impl Open<'_> {
+    /// Whether it takes no part: nothing of it acts, silences or stops.
+    fn is_barred(&self) -> bool {
+        self.held_out || self.room == Some(Points::ZERO)
+    }
+}
+
+/// What `occasion` earns under the program's terms of now. `standing` is what the member's rules gave before.
 ///
 /// # Errors
 /// [`EarningError`] where it is in other money, or earns beyond all bounds.
-pub fn earning(program: &Program, purchase: &Purchase) -> Result<Earning, EarningError> {
-    if purchase.currency != program.currency {
-        return Err(EarningError::Currency { given: purchase.currency, program: program.currency });
+pub fn earning(
+    program: &Program,
+    occasion: &Occasion<'_>,
+    standing: &Standing,
+    budgets: &Budgets,
+) -> Result<Earning, EarningError> {
+    let Occasion { purchase, source, effective_time, member } = *occasion;
+    if purchase.currency() != program.currency {
+        return Err(EarningError::Currency { given: purchase.currency(), program: program.currency });
     }
-    let terms = &program.terms;
-    let parts = purchase.parts(terms.delivery_earns);
-    let mut points = vec![0_i64; parts.len()];
-    let mut factors = vec![1_i128; parts.len()];
-    let mut denominator = 1_i128;
-    let mut rules = Vec::new();
-    for rule in &terms.rules {
-        let hits: Vec<usize> = (0..parts.len()).filter(|&i| rule.counts(parts[i].category)).collect();
-        let given = match rule.effect {
-            Effect::PerAmount { points: per_step, step_minor } => {
-                let bases: Vec<i64> = hits.iter().map(|&i| parts[i].base_minor).collect();
-                let steps = bases.iter().sum::<i64>() / step_minor;
-                let whole = bounded(i128::from(steps) * i128::from(per_step))?;
-                let shares = share(whole, &bases);
-                hits.iter().zip(&shares).for_each(|(&i, share)| points[i] += share);
-                shares
-            }
-            Effect::Multiplier { factor_milli } => {
-                denominator *= 1_000;
-                for (i, factor) in factors.iter_mut().enumerate() {
-                    *factor *= if hits.contains(&i) { i128::from(factor_milli) } else { 1_000 };
-                }
-                vec![0; hits.len()]
-            }
-        };
-        bounded(points.iter().copied().map(i128::from).sum())?;
-        if !hits.is_empty() {
-            rules.push(explain(rule, &hits, &given, &parts, &purchase.lines));
+    let parts = purchase.parts(program.terms.delivery_earns);
+    let facts = Facts::new(purchase, source, effective_time, &program.zone, member);
+    let mut open = open_campaigns(program, occasion, budgets);
+    let own = program.terms.rules.iter().map(|rule| Offer { rule, campaign: None });
+    let theirs = open.iter().enumerate().filter(|(_, open)| !open.is_barred()).flat_map(|(at, open)| {
+        open.campaign.terms.rules.iter().map(move |rule| Offer { rule, campaign: Some((at, open.campaign)) })
+    });
+    let firing = fire(own.chain(theirs).collect(), &facts, &parts, standing)?;
+    for open in open.iter_mut().filter(|open| open.is_barred()) {
+        open.qualified =
+            open.campaign.terms.rules.iter().any(|rule| hits(rule, &facts, &parts).is_ok_and(|hits| !hits.is_empty()));
+    }
+    let mut sum = Sum { program, parts: &parts, lines: purchase.lines().len(), fired: firing.fired };
+    let (points, shares) = sum.layered(&mut open)?;
+    let lines = purchase.lines().iter().zip(shares);
+    let lines = lines.map(|(line, points)| LinePoints { line: line.line, points: Points::new(points) }).collect();
+    let grants = sum.fired.iter().filter(|fired| !fired.silenced && fired.rule.remembers());
+    let grants = grants.map(|fired| Grant {
+        rule: fired.key.clone(),
+        day: facts.local().date(),
+        points: Points::new(fired.granted),
+        carried_minor: fired.carried_change,
+    });
+    let grants = grants.collect();
+    let Sum { fired, .. } = sum;
+    let explanation = Explanation {
+        rules: explain(&fired, firing.unfired, &parts, purchase),
+        lines,
+        campaigns: open.iter().filter(|open| open.qualified).map(explain_campaign).collect(),
+        stopped_by: firing.stopped_by,
+    };
+    let share = |open: &Open<'_>| CampaignShare {
+        campaign: open.campaign.id.slug().to_owned(),
+        held_out: open.held_out,
+        qualified: open.qualified,
+        points: Points::new(open.granted),
+    };
+    Ok(Earning { points: Points::new(points), explanation, grants, shares: open.iter().map(share).collect() })
+}
+
+fn open_campaigns<'a>(program: &'a Program, occasion: &Occasion<'_>, budgets: &Budgets) -> Vec<Open<'a>> {
+    let covering = program.campaigns.iter().filter(|campaign| campaign.covers(occasion.effective_time));
+    let open = covering.map(|campaign| {
+        let terms = &campaign.terms;
+        let none = Budget { points_limit: terms.points_limit, orders_limit: terms.orders_limit, ..Budget::default() };
+        Open {
+            campaign,
+            held_out: occasion.member.is_some_and(|member| campaign.holds_out(member.member)),
+            room: budgets.get(&campaign.id).copied().unwrap_or(none).room(),
+            qualified: false,
+            asked: 0,
+            granted: 0,
         }
+    });
+    open.collect()
+}
+
+/// The rules that fired, on their way to a sum.
+struct Sum<'a> {
+    program: &'a Program,
+    parts: &'a [Part<'a>],
+    lines: usize,
+    fired: Vec<Fired<'a>>,
+}
+
+impl Sum<'_> {
+    /// The whole and each line's points, layer on layer. Notes what each layer asked and got.
+    fn layered(&mut self, open: &mut [Open<'_>]) -> Result<(i64, Vec<i64>), EarningError> {
+        let mut on: Vec<bool> =
+            self.fired.iter().map(|fired| fired.campaign.is_none() && !fired.is_layer() && !fired.silenced).collect();
+        let (mut full, mut full_lines) = self.total(&on)?;
+        let (mut points, mut lines, mut cut) = (full, full_lines.clone(), false);
+        for (rules, campaign) in self.layers() {
+            rules.iter().for_each(|&at| on[at] = true);
+            let (next, next_lines) = self.total(&on)?;
+            let asked = next - full;
+            let capped = rules.first().filter(|_| rules.len() == 1).map(|&at| &mut self.fired[at]);
+            let capped = capped.filter(|fired| fired.is_layer());
+            let mut granted = capped.as_ref().and_then(|fired| fired.room).map_or(asked, |room| asked.min(room.get()));
+            if let Some(fired) = capped {
+                (fired.asked, fired.granted) = (asked, granted);
+            }
+            if let Some(open) = campaign.map(|at| &mut open[at]) {
+                open.qualified = true;
+                open.asked += asked;
+                if let Some(room) = open.room {
+                    granted = granted.min(room.get() - open.granted);
+                }
+                open.granted += granted;
+            }
+            cut |= granted < asked;
+            if cut {
+                // What was cut off is missed where this layer would have added something.
+                let added: Vec<i64> =
+                    next_lines.iter().zip(&full_lines).map(|(next, full)| (next - full).max(0)).collect();
+                lines.iter_mut().zip(share(granted, &added)).for_each(|(line, more)| *line += more);
+            } else {
+                lines.clone_from(&next_lines);
+            }
+            points += granted;
+            (full, full_lines) = (next, next_lines);
+        }
+        Ok((points, lines))
     }
-    let mut exact = vec![0_i128; purchase.lines.len()];
-    for (i, part) in parts.iter().enumerate() {
-        exact[part.index] += i128::from(points[i]) * factors[i];
+
+    /// What has a limit of its own: the program's capped multipliers one by one; of each campaign its rules together, then
+    /// its capped multipliers one by one.
+    fn layers(&self) -> Vec<(Vec<usize>, Option<usize>)> {
+        let live = || self.fired.iter().enumerate().filter(|(_, fired)| !fired.silenced);
+        let mut campaigns: Vec<usize> = live().filter_map(|(_, fired)| fired.campaign.map(|(at, _)| at)).collect();
+        campaigns.sort_unstable();
+        campaigns.dedup();
+        let mut layers = Vec::new();
+        for campaign in std::iter::once(None).chain(campaigns.into_iter().map(Some)) {
+            let own = || live().filter(move |(_, fired)| fired.campaign.map(|(at, _)| at) == campaign);
+            let together: Vec<usize> = own().filter(|(_, fired)| !fired.is_layer()).map(|(at, _)| at).collect();
+            if campaign.is_some() && !together.is_empty() {
+                layers.push((together, campaign));
+            }
+            layers.extend(own().filter(|(_, fired)| fired.is_layer()).map(|(at, _)| (vec![at], campaign)));
+        }
+        layers
     }
-    let whole = bounded(rounded(exact.iter().sum(), denominator, terms.rounding))?;
-    let quotients = exact.iter().map(|sum| Ok((bounded(sum / denominator)?, sum % denominator)));
-    let shares = largest_remainder(whole, quotients.collect::<Result<_, EarningError>>()?);
-    let lines = purchase.lines.iter().zip(shares);
-    let lines = lines.map(|(line, points)| LinePoints { line: line.line, points: Points::new(points) });
-    Ok(Earning { points: Points::new(whole), explanation: Explanation { rules, lines: lines.collect() } })
+
+    /// What the rules that are on come to: the whole, and each line's part of it.
+    fn total(&self, on: &[bool]) -> Result<(i64, Vec<i64>), EarningError> {
+        let mut points = vec![0_i64; self.parts.len()];
+        let mut factors = vec![1_i128; self.parts.len()];
+        let mut denominator = 1_i128;
+        for (fired, _) in self.fired.iter().zip(on).filter(|(_, on)| **on) {
+            if let Effect::Multiplier { factor_milli } = fired.rule.effect {
+                denominator *= 1_000;
+                let mut hits = fired.hits.iter().peekable();
+                for (i, factor) in factors.iter_mut().enumerate() {
+                    *factor *= if hits.next_if_eq(&&i).is_some() { i128::from(factor_milli) } else { 1_000 };
+                }
+            } else {
+                fired.hits.iter().zip(&fired.shares).for_each(|(&i, share)| points[i] += share);
+                bounded(points.iter().copied().map(i128::from).sum())?;
+            }
+        }
+        let mut exact = vec![0_i128; self.lines];
+        for (i, part) in self.parts.iter().enumerate() {
+            exact[part.index] += i128::from(points[i]) * factors[i];
+        }
+        let whole = bounded(rounded(exact.iter().sum(), denominator, self.program.terms.rounding))?;
+        let quotients = exact.iter().map(|sum| Ok((bounded(sum / denominator)?, sum % denominator)));
+        Ok((whole, largest_remainder(whole, quotients.collect::<Result<_, EarningError>>()?)))
+    }
 }
 
 fn rounded(sum: i128, denominator: i128, rounding: Rounding) -> i128 {
@@ -269,48 +275,76 @@ fn rounded(sum: i128, denominator: i128, rounding: Rounding) -> i128 {
     }
 }
 
-fn bounded(points: i128) -> Result<i64, EarningError> {
+/// A number of points that one posting may move.
+pub(super) fn bounded(points: i128) -> Result<i64, EarningError> {
     i64::try_from(points).ok().filter(|&points| points <= Points::MAX_POSTING.get()).ok_or(EarningError::TooMany)
 }
 
 fn explain(
-    rule: &EarningRule,
-    hits: &[usize],
-    given: &[i64],
+    fired: &[Fired<'_>],
+    unfired: Vec<RuleExplanation>,
     parts: &[Part<'_>],
-    lines: &[PurchaseLine],
-) -> RuleExplanation {
-    let line = |(&i, &points): (&usize, &i64)| RuleLine {
-        line: lines[parts[i].index].line,
-        delivery: parts[i].delivery,
-        base_minor: parts[i].base_minor,
-        points: Points::new(points),
+    purchase: &Purchase,
+) -> Vec<RuleExplanation> {
+    let explain = |fired: &Fired<'_>| {
+        let line = |(&i, &points): (&usize, &i64)| RuleLine {
+            line: purchase.lines()[parts[i].index].line,
+            delivery: parts[i].goods.is_none(),
+            base_minor: parts[i].base_minor,
+            points: Points::new(points),
+        };
+        let cut = fired.granted < fired.asked;
+        RuleExplanation {
+            rule: fired.rule.id.clone(),
+            campaign: fired.campaign.map(|(_, campaign)| campaign.id.slug().to_owned()),
+            outcome: match (fired.silenced, cut) {
+                (true, _) => RuleOutcome::Silenced,
+                (false, true) => RuleOutcome::Capped,
+                (false, false) => RuleOutcome::Fired,
+            },
+            lines: if fired.silenced { Vec::new() } else { fired.hits.iter().zip(&fired.shares).map(line).collect() },
+            factor_milli: match fired.rule.effect {
+                Effect::Multiplier { factor_milli } if !fired.silenced => Some(factor_milli),
+                _ => None,
+            },
+            asked: (cut && !fired.silenced).then(|| Points::new(fired.asked)),
+            granted: (cut && !fired.silenced).then(|| Points::new(fired.granted)),
+            carried_minor: (fired.carried_minor > 0 && !fired.silenced).then_some(fired.carried_minor),
+            fault: None,
+        }
     };
-    RuleExplanation {
-        rule: rule.id.clone(),
-        lines: hits.iter().zip(given).map(line).collect(),
-        factor_milli: match rule.effect {
-            Effect::Multiplier { factor_milli } => Some(factor_milli),
-            Effect::PerAmount { .. } => None,
-        },
+    fired.iter().map(explain).chain(unfired).collect()
+}
+
+fn explain_campaign(open: &Open<'_>) -> CampaignExplanation {
+    let outcome = match (open.held_out, open.is_barred() || open.granted < open.asked) {
+        (true, _) => CampaignOutcome::HeldOut,
+        (false, true) => CampaignOutcome::BudgetUsedUp,
+        (false, false) => CampaignOutcome::Granted,
+    };
+    CampaignExplanation {
+        campaign: open.campaign.id.slug().to_owned(),
+        outcome,
+        asked: Points::new(open.asked),
+        granted: Points::new(open.granted),
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::prelude::*;
-
     use super::super::program::Terms;
     use super::super::program::tests::{program, rule, terms};
+    use super::super::purchase::PurchaseLine;
+    use super::super::rule::{EarningRule, Effect};
     use super::*;
 
     fn per_amount(points: i64, step_minor: i64) -> Effect {
-        Effect::PerAmount { points, step_minor }
+        Effect::PerAmount { points, step_minor, carry: false }
     }
 
     pub(crate) fn line(number: i32, category: &str, quantity: i64, price_minor: i64) -> PurchaseLine {
         let category = (!category.is_empty()).then(|| category.to_owned());
-        PurchaseLine { line: number, category, quantity, price_minor, delivery_minor: 0 }
+        PurchaseLine { line: number, category, quantity, price_minor, ..PurchaseLine::default() }
     }
 
     pub(crate) fn purchase(lines: Vec<PurchaseLine>) -> Purchase {
@@ -319,6 +353,13 @@ pub(crate) mod tests {
 
     fn with_rules(rules: Vec<EarningRule>) -> Terms {
         Terms { rules, ..terms() }
+    }
+
+    /// What nobody in particular earns.
+    fn earning(program: &Program, purchase: &Purchase) -> Result<Earning, EarningError> {
+        let at = Timestamp::UNIX_EPOCH;
+        let occasion = Occasion { purchase, source: "test", effective_time: at, member: None };
+        super::earning(program, &occasion, &Standing::default(), &Budgets::new())
     }
 
     fn earned(terms: Terms, purchase: &Purchase) -> i64 {
@@ -404,49 +445,5 @@ pub(crate) mod tests {
         let absurd = purchase((0..1_000).map(|i| line(i, "", 1, 1_000_000_000_000)).collect());
         let rules = vec![rule("all", per_amount(1_000_000, 1))];
         assert_eq!(earning(&program(with_rules(rules)), &absurd), Err(EarningError::TooMany));
-    }
-
-    #[test]
-    fn a_purchase_that_contradicts_itself_is_refused() {
-        let currency: Currency = "CNY".parse().expect("a currency");
-        let twice = Purchase::new(currency, vec![line(1, "", 1, 1), line(1, "", 1, 1)], 0);
-        assert_eq!(twice, Err(PurchaseErrors(vec![PurchaseError::LineRepeated { index: 1, line: 1 }])));
-        let both = Purchase::new(currency, vec![line(1, "", 1, 3), line(1, "", 1, 2)], 6).expect_err("two faults");
-        let fields: Vec<_> =
-            both.refusal().field_violations().iter().map(|violation| violation.field.clone()).collect();
-        assert_eq!(fields, ["purchase.lines[1].line", "purchase.discount_minor"]);
-        assert_eq!(both.to_string(), "line 1 occurs twice; the discount 6 is above the lines' sum 5");
-    }
-
-    proptest! {
-        #[test]
-        fn the_lines_add_up_to_the_whole(
-            lines in prop::collection::vec((0..3_u8, 1..5_i64, 0..100_000_i64, 0..3_000_i64), 0..8),
-            rules in prop::collection::vec((0..3_u8, 1..7_i64, 1..300_i64, 0..2_500_i64, any::<bool>()), 0..5),
-            rounding in prop::sample::select(vec![Rounding::Floor, Rounding::HalfUp, Rounding::Ceiling]),
-            discount in 0..50_000_i64,
-        ) {
-            let lines: Vec<_> = lines.into_iter().zip(1..).map(|((category, quantity, price, delivery), number)| {
-                PurchaseLine {
-                    delivery_minor: delivery,
-                    ..line(number, ["", "red", "blue"][usize::from(category)], quantity, price)
-                }
-            }).collect();
-            let discount = discount.min(lines.iter().map(|line| line.price_minor).sum());
-            let rules = rules.into_iter().enumerate().map(|(i, (category, points, step, factor, multiplies))| {
-                let effect =
-                    if multiplies { Effect::Multiplier { factor_milli: factor } } else { per_amount(points, step) };
-                let mut rule = rule(&format!("r{i}"), effect);
-                if category > 0 {
-                    rule.categories.insert(["", "red", "blue"][usize::from(category)].into());
-                }
-                rule
-            }).collect();
-            let terms = Terms { delivery_earns: true, rounding, ..with_rules(rules) };
-            let bought = Purchase::new("CNY".parse().expect("a currency"), lines, discount).expect("good");
-            let earning = earning(&program(terms), &bought).expect("it earns");
-            prop_assert_eq!(earning.explanation.lines.iter().map(|line| line.points).sum::<Points>(), earning.points);
-            prop_assert!(earning.explanation.lines.iter().all(|line| line.points >= Points::ZERO));
-        }
     }
 }

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::account::Account;
 use super::balance::Balance;
+use super::earning::Budgets;
 use super::entry::{HoldId, OrderId};
 use super::hold::{Hold, HoldError, PlaceHold};
 use super::lot::Lot;
@@ -146,6 +147,8 @@ pub struct Book {
     pub accounts: BTreeMap<MemberId, Account>,
     /// Their programs.
     pub programs: BTreeMap<ProgramId, Arc<Program>>,
+    /// What campaigns of the programs can still give: those that cover an order of the batch.
+    pub budgets: Budgets,
     /// When the last shipment was delivered, of orders whose was.
     pub delivered: BTreeMap<OrderId, Timestamp>,
     /// The lines that returns named before.
@@ -163,7 +166,7 @@ impl Book {
         match command {
             Command::Earn(earn) => {
                 let delivered = self.delivered.get(&OrderId::from(&earn.order)).copied();
-                let earned = account.earn(program, earn, delivered, now)?;
+                let earned = account.earn(program, earn, delivered, &mut self.budgets, now)?;
                 let lot = earned.lot.map(|lot| account.lot(lot).clone());
                 Ok(Outcome::Earned(earned, lot))
             }

@@ -1,20 +1,33 @@
 //! What loyalty means: pure values and decisions. No clock, no ids made inside, no database, no wire format.
 
 pub mod account;
+pub mod backtest;
 pub mod balance;
+pub mod campaign;
+pub mod cap;
 pub mod chain;
+pub mod condition;
+pub mod coupon;
 pub mod delivery;
 pub mod earning;
 pub mod entry;
 pub mod expiry;
+pub mod explanation;
 pub mod fact;
+pub mod facts;
+mod firing;
+pub mod gift_card;
 pub mod hold;
 pub mod ledger;
+pub mod lift;
 pub mod lot;
 pub mod order;
 pub mod points;
 pub mod program;
+pub mod purchase;
 pub mod returns;
+pub mod rule;
+pub mod reward;
 pub mod settling;
 pub mod spending;
 

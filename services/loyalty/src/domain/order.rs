@@ -5,8 +5,10 @@ use guanxi_kernel::OrderName;
 use serde::{Deserialize, Serialize};
 
 use super::account::Draw;
-use super::earning::{Earning, Purchase, RuleExplanation};
+use super::earning::Earning;
+use super::explanation::{CampaignExplanation, RuleExplanation};
 use super::points::{Points, share};
+use super::purchase::Purchase;
 
 /// An order of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,12 @@ pub struct OrderDetail {
     pub lines: Vec<RecordedLine>,
     /// Why it earned what it earned.
     pub rules: Vec<RuleExplanation>,
+    /// What the campaigns gave of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaigns: Vec<CampaignExplanation>,
+    /// The rule after which no other was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
     /// Where the points that paid for it came from, less what went back there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paid_by: Vec<Draw>,
@@ -68,7 +76,7 @@ fn is_zero(number: &i64) -> bool {
 
 impl RecordedLine {
     /// floor(`whole` × returned ÷ bought), `whole` at the most.
-    fn returned_share(&self, whole: Points) -> Points {
+    pub(crate) fn returned_share(&self, whole: Points) -> Points {
         let (quantity, price) = (i128::from(self.quantity), i128::from(self.price_minor));
         let (returned, bought) = match price {
             0 => (i128::from(self.returned_quantity), quantity),
@@ -100,6 +108,8 @@ impl OrderRecord {
     pub(crate) fn earn(&mut self, purchase: &Purchase, earning: &Earning) {
         self.earned = Some(earning.points);
         self.detail.rules.clone_from(&earning.explanation.rules);
+        self.detail.campaigns.clone_from(&earning.explanation.campaigns);
+        self.detail.stopped_by.clone_from(&earning.explanation.stopped_by);
         let lines = purchase.lines().iter().zip(&earning.explanation.lines);
         let recorded = lines.map(|(line, earned)| RecordedLine {
             line: line.line,
@@ -131,6 +141,14 @@ impl OrderRecord {
     /// What should have been taken back of the earned points by now.
     pub(crate) fn reversal_due(&self) -> Points {
         self.detail.lines.iter().map(|line| line.returned_share(line.earned)).sum()
+    }
+
+    /// What should have gone back to the budget of a campaign by now: of what it gave, the share of the points that were
+    /// due to be taken back.
+    pub(crate) fn campaign_due(&self, granted: Points) -> Points {
+        let earned = i128::from(self.earned.unwrap_or_default().get()).max(1);
+        let due = i128::from(granted.get()) * i128::from(self.due.get()) / earned;
+        Points::new(i64::try_from(due).expect("no more is due than was earned"))
     }
 
     /// Everything that has not come back yet comes back.

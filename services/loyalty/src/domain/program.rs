@@ -1,7 +1,6 @@
 //! A program: one loyalty scheme with one point currency, and the terms under which its points are earned, wait, expire
 //! and are owed.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,8 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::campaign::Campaign;
 use super::expiry::ExpiryPolicy;
 use super::points::Points;
+use super::rule::{EarningRule, check_all};
 
 /// `programs/{slug}`, chosen by whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub struct Program {
     pub terms: Terms,
     /// The zone of the terms.
     pub zone: TimeZone,
+    /// Its campaigns, by name: all of them, whatever their dates.
+    pub campaigns: Vec<Campaign>,
     /// 1, and one more with every update.
     pub version: i64,
     /// When it was made.
@@ -165,55 +168,6 @@ impl OverdraftPolicy {
     }
 }
 
-/// What earns points: one effect on the lines that its categories let in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EarningRule {
-    /// Its stable id within the program.
-    pub id: String,
-    /// What people call it.
-    pub display_name: String,
-    /// Only lines of these categories; none means any. Delivery has no category.
-    pub categories: BTreeSet<String>,
-    /// Not lines of these.
-    pub excluded_categories: BTreeSet<String>,
-    /// What it does.
-    pub effect: Effect,
-}
-
-impl EarningRule {
-    /// Whether what is of `category` counts (delivery is of none).
-    pub fn counts(&self, category: Option<&str>) -> bool {
-        match category {
-            Some(category) => {
-                (self.categories.is_empty() || self.categories.contains(category))
-                    && !self.excluded_categories.contains(category)
-            }
-            None => self.categories.is_empty(),
-        }
-    }
-}
-
-/// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// Points for each whole step of its lines' sum.
-    PerAmount {
-        /// Points for each step.
-        points: i64,
-        /// The step in minor units.
-        step_minor: i64,
-    },
-    /// Multiplies what its lines earned.
-    Multiplier {
-        /// The factor in thousandths.
-        factor_milli: i64,
-    },
-}
-
-/// The most multipliers that one program may have, so that their product stays exact.
-pub const MAX_MULTIPLIERS: usize = 5;
-
 impl Terms {
     /// Refuses terms that contradict themselves; everything that is wrong at once.
     ///
@@ -232,34 +186,6 @@ impl Terms {
                 format!("{:?} is not an IANA zone, such as Asia/Shanghai", self.time_zone),
             );
         }
-        let mut seen = BTreeSet::new();
-        let mut multipliers = 0;
-        for (i, rule) in self.rules.iter().enumerate() {
-            if !seen.insert(&rule.id) {
-                violate(
-                    format!("earning_rules[{i}].id"),
-                    "RULE_ID_REPEATED",
-                    format!("{:?} is the id of an earlier rule", rule.id),
-                );
-            }
-            if let Some(both) = rule.categories.intersection(&rule.excluded_categories).next() {
-                violate(
-                    format!("earning_rules[{i}].excluded_categories"),
-                    "CATEGORY_CONTRADICTS",
-                    format!("{both:?} is included too"),
-                );
-            }
-            if matches!(rule.effect, Effect::Multiplier { .. }) {
-                multipliers += 1;
-                if multipliers > MAX_MULTIPLIERS {
-                    violate(
-                        format!("earning_rules[{i}].multiplier"),
-                        "MULTIPLIERS_TOO_MANY",
-                        format!("a program has at most {MAX_MULTIPLIERS} multipliers"),
-                    );
-                }
-            }
-        }
         if let ExpiryPolicy::FixedDates(dates) = &self.expiry {
             for (i, date) in dates.iter().enumerate().filter(|(_, date)| !date.exists()) {
                 violate(
@@ -269,6 +195,7 @@ impl Terms {
                 );
             }
         }
+        check_all(&self.rules, "earning_rules", &mut wrong);
         match zone {
             Ok(zone) if wrong.is_empty() => Ok(zone),
             _ => Err(TermsError(wrong)),
@@ -301,7 +228,8 @@ impl Program {
         now: Timestamp,
     ) -> Result<Self, TermsError> {
         let zone = terms.check()?;
-        Ok(Self { id, organization, currency, terms, zone, version: 1, create_time: now, update_time: now })
+        let campaigns = Vec::new();
+        Ok(Self { id, organization, currency, terms, zone, campaigns, version: 1, create_time: now, update_time: now })
     }
 
     /// The program under other terms, from now on.
@@ -311,6 +239,12 @@ impl Program {
     pub fn update(&self, terms: Terms, now: Timestamp) -> Result<Self, TermsError> {
         let zone = terms.check()?;
         Ok(Self { terms, zone, version: self.version + 1, update_time: now, ..self.clone() })
+    }
+
+    /// Whether something is kept of its members for a rule of it, or of a campaign.
+    pub fn remembers(&self) -> bool {
+        let campaigns = self.campaigns.iter().flat_map(|campaign| &campaign.terms.rules);
+        self.terms.rules.iter().chain(campaigns).any(EarningRule::remembers)
     }
 
     /// From when what an order of `order_time` earns can be spent; `None` while it waits for delivery.
@@ -332,6 +266,9 @@ impl Program {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::rule::{Effect, Filters, MAX_MULTIPLIERS};
     use super::*;
 
     /// Terms under which every whole 1.00 earns one point at once and for ever.
@@ -343,7 +280,7 @@ pub(crate) mod tests {
             auto_enroll: true,
             delivery_earns: false,
             rounding: Rounding::Floor,
-            rules: vec![rule("base", Effect::PerAmount { points: 1, step_minor: 100 })],
+            rules: vec![rule("base", Effect::PerAmount { points: 1, step_minor: 100, carry: false })],
             pending: PendingPolicy::Immediate,
             expiry: ExpiryPolicy::Never,
             overdraft: OverdraftPolicy::Refuse,
@@ -356,6 +293,14 @@ pub(crate) mod tests {
             display_name: String::new(),
             categories: BTreeSet::new(),
             excluded_categories: BTreeSet::new(),
+            filters: Filters::default(),
+            condition: None,
+            priority: 0,
+            exclusive: false,
+            stop: false,
+            start_time: None,
+            end_time: None,
+            caps: Vec::new(),
             effect,
         }
     }
@@ -385,7 +330,7 @@ pub(crate) mod tests {
         let rules: Vec<_> = wrong.check().expect_err("wrong").0.into_iter().map(|v| v.rule).collect();
         assert_eq!(
             rules,
-            ["ZONE_UNKNOWN", "RULE_ID_REPEATED", "CATEGORY_CONTRADICTS", "MULTIPLIERS_TOO_MANY", "DATE_NEVER"]
+            ["ZONE_UNKNOWN", "DATE_NEVER", "RULE_ID_REPEATED", "CATEGORY_CONTRADICTS", "MULTIPLIERS_TOO_MANY"]
         );
     }
 

@@ -9,7 +9,7 @@ use guanxi_kernel::{Kind, OrderName, Refusal, Refused};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::account::{Account, Draw, Movement, Posting, drawn, movement, undraw};
+use super::account::{Account, Draw, GivenBack, Movement, Posting, drawn, movement, undraw};
 use super::entry::{EntryKind, LedgerAccount, OrderId};
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
@@ -196,7 +196,16 @@ impl Account {
         let refund = (record.refund_due() - record.refunded).or_zero();
         let reversal = (record.reversal_due() - record.due).or_zero();
         record.refunded += refund;
+        let campaigns: Vec<_> =
+            record.detail.campaigns.iter().map(|given| (given.campaign.clone(), given.granted)).collect();
+        let before: Vec<Points> = campaigns.iter().map(|(_, granted)| record.campaign_due(*granted)).collect();
         record.due += reversal;
+        for ((campaign, granted), before) in campaigns.into_iter().zip(before) {
+            let in_all = record.campaign_due(granted);
+            if in_all > before {
+                self.changes.given_back.push(GivenBack { order, campaign, points: in_all - before, in_all });
+            }
+        }
         let refunds = undraw(&mut record.detail.paid_by, refund);
         *self.record_of(&given.order) = record;
         let counted = counted.into_iter().map(|line| (order, given.return_id.clone(), line));

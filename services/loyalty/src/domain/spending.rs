@@ -5,12 +5,15 @@ use guanxi_kernel::{OrderName, Refusal, Refused};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::account::{Account, Draw, Movement, Posting, drawn, movement};
-use super::earning::{Earning, EarningError, Purchase, earning};
+use super::account::{Account, Draw, EarnedOrder, Movement, Posting, drawn, movement};
+use super::campaign::CampaignId;
+use super::earning::{Budgets, Earning, EarningError, Occasion, earning};
 use super::entry::{EntryKind, LedgerAccount, OrderId};
+use super::facts::MemberFacts;
 use super::lot::LotId;
 use super::points::Points;
 use super::program::{OverdraftPolicy, Program};
+use super::purchase::Purchase;
 
 /// An order that earns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +108,9 @@ impl Refusal for Insufficient {
 }
 
 impl Account {
-    /// Credits what an order earns; `delivered` is when its last shipment was, where that is so already. Needs the order's
-    /// record; lots only where their expiry slides.
+    /// Credits what an order earns; `delivered` is when its last shipment was, where that is so already; `budgets` are what
+    /// the program's campaigns can still give, and are spent from. Needs the order's record and the standing of the rules;
+    /// lots only where their expiry slides.
     ///
     /// # Errors
     /// [`EarnError`]; the account is as before then.
@@ -115,6 +119,7 @@ impl Account {
         program: &Program,
         earn: &Earn,
         delivered: Option<Timestamp>,
+        budgets: &mut Budgets,
         now: Timestamp,
     ) -> Result<Earned, EarnError> {
         let order = OrderId::from(&earn.order);
@@ -125,10 +130,17 @@ impl Account {
         if record.is_some_and(|record| record.returned_whole) {
             return Err(EarnError::Returned { order: earn.order.clone() });
         }
-        let earning = earning(program, &earn.purchase)?;
+        let occasion = Occasion {
+            purchase: &earn.purchase,
+            source: earn.order.source(),
+            effective_time: earn.effective_time,
+            member: Some(self.facts()),
+        };
+        let earning = earning(program, &occasion, &self.standing, budgets)?;
         if self.totals.earned + earning.points > Points::MAX_CREDITED {
             return Err(EarnError::AccountFull);
         }
+        self.remember(earn, &earning, budgets);
         self.record_of(&earn.order).earn(&earn.purchase, &earning);
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
@@ -140,6 +152,32 @@ impl Account {
         });
         self.cover(posting);
         Ok(Earned { earning, lot })
+    }
+
+    /// What conditions may ask of the member.
+    pub fn facts(&self) -> MemberFacts {
+        MemberFacts::new(self.member, self.customer, &self.totals)
+    }
+
+    /// Keeps what an order was and gave, and counts it in caps and budgets.
+    fn remember(&mut self, earn: &Earn, earning: &Earning, budgets: &mut Budgets) {
+        for share in earning.shares.iter().filter(|share| share.points.is_positive()) {
+            let budget = CampaignId::from_slug(&share.campaign).ok().and_then(|campaign| budgets.get_mut(&campaign));
+            if let Some(budget) = budget {
+                budget.spend(share.points);
+            }
+        }
+        earning.grants.iter().for_each(|grant| self.standing.add(grant));
+        let earned = EarnedOrder {
+            order: OrderId::from(&earn.order),
+            source: earn.order.source().to_owned(),
+            purchase: earn.purchase.clone(),
+            effective_time: earn.effective_time,
+            member: self.facts(),
+            grants: earning.grants.clone(),
+            shares: earning.shares.clone(),
+        };
+        self.changes.earned.push(earned);
     }
 
     /// Spends points, as the clock says. Needs the open lots. Says how many were spent.

@@ -14,8 +14,8 @@ use guanxi_store::{Result, Tx};
 
 use super::{Caused, decide, of, programs_of};
 use crate::domain::delivery::Delivery;
-use crate::domain::earning::{Purchase, PurchaseLine};
 use crate::domain::ledger::{Book, Command};
+use crate::domain::purchase::{Purchase, PurchaseLine, Setting};
 use crate::domain::spending::Earn;
 use crate::store::members::{self, Member};
 use crate::store::orders::{self, KnownOrder};
@@ -114,13 +114,19 @@ fn purchase(event: &OrderRecorded) -> Result<Option<Purchase>, Outcome> {
         return Ok(None);
     }
     let currency = event.currency_code.parse().map_err(|error| Outcome::Dead(format!("currency: {error}")))?;
+    let text = |text: &String| (!text.is_empty()).then(|| text.clone());
     let lines = event.lines.iter().map(|line| PurchaseLine {
         line: line.line,
-        category: (!line.category.is_empty()).then(|| line.category.clone()),
+        category: text(&line.category),
+        product: text(&line.product),
+        brand: text(&line.brand),
+        labels: Vec::new(),
         quantity: line.quantity.max(1),
         price_minor: line.price_minor.max(0),
         delivery_minor: line.delivery_minor.max(0),
     });
-    let purchase = Purchase::new(currency, lines.collect(), 0);
+    let channel = if event.store.is_empty() { "online" } else { "store" };
+    let setting = Setting { channel: channel.to_owned(), store: event.store.clone(), ..Setting::default() };
+    let purchase = Purchase::new(currency, lines.collect(), 0).map(|purchase| purchase.at(setting));
     purchase.map(Some).map_err(|error| Outcome::Dead(format!("lines: {error}")))
 }

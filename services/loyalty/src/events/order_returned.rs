@@ -1,6 +1,8 @@
 //! OrderReturned → what was spent on the returned goods comes back, what they earned is taken back.
 //! Effect: applied once, in any order. Parks until the order is known.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use guanxi_contracts::customer::events::v1::OrderReturned;
 use guanxi_contracts::time;
@@ -11,6 +13,7 @@ use guanxi_store::{Result, Tx};
 use super::{Caused, of, post, programs_of};
 use crate::domain::ledger::Command;
 use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
+use crate::store::coupons::returns::{self, CameBack};
 use crate::store::orders;
 use crate::store::programs::Programs;
 
@@ -63,6 +66,7 @@ pub(super) async fn take_back(
     programs: &Programs,
     told: Vec<Result<Told<'_>, Outcome>>,
 ) -> Result<Vec<Outcome>> {
+    coupons(tx, &told).await?;
     let known = orders::lock(tx, &super::keys(told.iter().flatten().map(|told| &told.order))).await?;
     let of_orders = programs_of(tx, programs, known.values()).await?;
     let (mut outcomes, mut caused) = (Vec::with_capacity(told.len()), Vec::new());
@@ -91,4 +95,23 @@ pub(super) async fn take_back(
     }
     post(tx, programs, caused).await?;
     Ok(outcomes)
+}
+
+/// Gives back the coupons of orders of which nothing is left. An order that is not known here may have redeemed all the same.
+async fn coupons(tx: &Tx, told: &[Result<Told<'_>, Outcome>]) -> Result<()> {
+    let pieces = |told: &Told<'_>| {
+        let piece = |line: &ReturnedLine| match line.extent {
+            Extent::Quantity(pieces) => Some((line.line, pieces)),
+            Extent::Amount(_) => None,
+        };
+        (!told.lines.is_empty()).then(|| told.lines.iter().filter_map(piece).collect::<BTreeMap<i32, i64>>())
+    };
+    let read: Vec<_> = told.iter().flatten().map(|told| (told, pieces(told))).collect();
+    let came_back = read.iter().map(|(told, lines)| CameBack {
+        organization: &told.meta.organization,
+        order: &told.order,
+        return_id: &told.return_id,
+        lines: lines.as_ref(),
+    });
+    returns::take_back(tx, &came_back.collect::<Vec<_>>()).await
 }

@@ -1,7 +1,14 @@
-//! What loyalty does by itself: writing what time did, and checking the ledger.
+//! What loyalty does by itself: writing what time did, checking the ledger, testing drafts of rules, making coupons and
+//! reminding of them.
 
+mod backtest;
+mod create_coupons;
+mod remind_coupons;
 mod sweep;
 mod verify;
 
+pub use backtest::{BACKTEST_RULE, Backtest, BacktestRule};
+pub use create_coupons::{CREATE_COUPONS, CreateCoupons};
+pub use remind_coupons::RemindCoupons;
 pub use sweep::Sweep;
 pub use verify::{VERIFY_LEDGER, VerifyLedger};

@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
 use super::programs::Programs;
-use super::{accounts, entries, holds, lots, member_orders, orders, outgoing};
+use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -92,6 +92,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     for (member, order, return_id, line) in member_orders::returned(tx.conn(), &pairs(&needs.returns)).await? {
         book.returned.entry((MemberId(member), order, return_id)).or_default().push(line);
     }
+    earned::complete(tx, book, wanted).await?;
     if book.programs.values().any(|program| program.terms.pending == PendingPolicy::UntilDelivered) {
         let earning = wanted.iter().filter_map(|(_, command)| match command {
             Command::Earn(earn) => Some(earn.order.uuid()),
@@ -196,7 +197,7 @@ pub fn changes(
     book: &mut Book,
     new: &BTreeSet<MemberId>,
     why: &BTreeMap<MemberId, Why>,
-) -> Result<[Change; 10]> {
+) -> Result<Vec<Change>> {
     let taken: Vec<(MemberId, Changes)> =
         book.accounts.iter_mut().map(|(member, account)| (*member, account.take_changes())).collect();
     let accounts = &book.accounts;
@@ -206,7 +207,7 @@ pub fn changes(
         set.add(&accounts[member], changes, new.contains(member));
     }
     let [holds, parts] = holds::kept(&set.holds);
-    let changes = [
+    let mut changes = vec![
         accounts::new(&set.inserted),
         accounts::changed(&set.updated),
         entries::new(&set.entries),
@@ -218,6 +219,7 @@ pub fn changes(
         member_orders::changed(&set.orders)?,
         member_orders::new_returns(&set.returns),
     ];
+    changes.extend(earned::changes(accounts, &taken)?);
     count(tx, &set.entries);
     for (member, changes) in &taken {
         let why = why.get(member).cloned().unwrap_or_default();

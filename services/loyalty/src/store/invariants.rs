@@ -59,6 +59,16 @@ pub async fn check_page(tx: &Tx, after: Uuid) -> Result<CheckedPage> {
 
 /// Every invariant.
 pub fn all() -> Vec<Invariant> {
+    let mut all = of_points();
+    all.extend(super::invariants_earning::all());
+    all.extend(super::coupons::invariants::all());
+    all.extend(super::gift_cards::invariants());
+    all.extend(super::rewards::invariants::all());
+    all
+}
+
+/// Those of points.
+fn of_points() -> Vec<Invariant> {
     vec![
         Invariant::new("ledgers-equal-their-replay", |db| async move {
             let (mut checked, mut after) = (Checked::default(), Uuid::nil());

@@ -2,12 +2,18 @@
 
 pub mod accounts;
 pub mod book;
+pub mod budgets;
+pub mod campaigns;
+pub mod coupons;
 pub mod due;
+pub mod earned;
 pub mod entities;
 pub mod entries;
 pub mod figures;
+pub mod gift_cards;
 pub mod holds;
 pub mod invariants;
+mod invariants_earning;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;
@@ -17,6 +23,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod programs;
 pub mod reading;
+pub mod rewards;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

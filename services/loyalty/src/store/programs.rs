@@ -8,7 +8,7 @@ use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, dialect
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::programs::{Column as Field, Entity, Model};
-use super::{of_roots, organization, rows};
+use super::{campaigns, of_roots, organization, rows};
 use crate::domain::program::{Program, ProgramId};
 
 const PROGRAMS: Table = Table::new(
@@ -28,12 +28,20 @@ const PROGRAMS: Table = Table::new(
 
 /// The programs that were read, by their row's key.
 #[derive(Debug, Clone, Default)]
-pub struct Programs(Arc<Mutex<HashMap<Uuid, Arc<Program>>>>);
+pub struct Programs(Arc<Mutex<HashMap<Uuid, Known>>>);
+
+/// A program with its campaigns, and the version of those.
+#[derive(Debug, Clone)]
+struct Known {
+    program: Arc<Program>,
+    campaigns: i64,
+}
 
 #[derive(FromQueryResult)]
 struct Version {
     root_id: Uuid,
     version: i64,
+    campaigns: i64,
 }
 
 impl Programs {
@@ -51,7 +59,7 @@ impl Programs {
             return Ok(BTreeMap::new());
         }
         let (condition, value) = dialect::any_uuid(connection.get_database_backend(), "root_id", 1, &roots);
-        let sql = format!("SELECT root_id, version FROM programs WHERE {condition}");
+        let sql = format!("SELECT root_id, version, campaigns FROM programs WHERE {condition}");
         let versions = rows(connection, sql, vec![value]).await?;
         self.current(connection, versions).await
     }
@@ -67,7 +75,7 @@ impl Programs {
     ) -> Result<BTreeMap<ProgramId, Arc<Program>>> {
         let slugs: Vec<String> = organizations.iter().map(|organization| organization.slug().to_owned()).collect();
         let (condition, value) = dialect::any_text(connection.get_database_backend(), "organization", 1, &slugs);
-        let sql = format!("SELECT root_id, version FROM programs WHERE {condition}");
+        let sql = format!("SELECT root_id, version, campaigns FROM programs WHERE {condition}");
         let versions = rows(connection, sql, vec![value]).await?;
         self.current(connection, versions).await
     }
@@ -81,20 +89,47 @@ impl Programs {
         for row in &versions {
             match self.known(row) {
                 Some(program) => programs.push(program),
-                None => stale.push(row.root_id),
+                None => stale.push(row),
             }
         }
-        for row in of_roots::<Model>(connection, "programs", &stale, "").await? {
-            let (root, program) = (row.root_id, Arc::new(program(row)?));
-            self.0.lock().expect("nobody panics while holding it").insert(root, Arc::clone(&program));
+        // Campaigns are read before the version that is kept with them could be known to be old: whoever changes one
+        // changes that version too, so at worst they are read again.
+        for (version, program) in self.read_again(connection, &stale).await? {
+            let program = Arc::new(program);
+            let known = Known { program: Arc::clone(&program), campaigns: version.campaigns };
+            self.0.lock().expect("nobody panics while holding it").insert(version.root_id, known);
             programs.push(program);
         }
         Ok(programs.into_iter().map(|program| (program.id.clone(), program)).collect())
     }
 
+    async fn read_again<'a>(
+        &self,
+        connection: &impl ConnectionTrait,
+        stale: &[&'a Version],
+    ) -> Result<Vec<(&'a Version, Program)>> {
+        let roots: Vec<Uuid> = stale.iter().map(|version| version.root_id).collect();
+        let found = of_roots::<Model>(connection, "programs", &roots, "").await?;
+        let mut programs: Vec<Program> = found.into_iter().map(program).collect::<Result<_>>()?;
+        let slugs: Vec<String> = programs.iter().map(|program| program.id.slug().to_owned()).collect();
+        if !slugs.is_empty() {
+            for campaign in campaigns::of_programs(connection, &slugs).await? {
+                if let Some(program) = programs.iter_mut().find(|program| program.id == campaign.program) {
+                    program.campaigns.push(campaign);
+                }
+            }
+        }
+        let version = |program: Program| {
+            let version = stale.iter().find(|version| version.root_id == program.id.uuid())?;
+            Some((*version, program))
+        };
+        Ok(programs.into_iter().filter_map(version).collect())
+    }
+
     fn known(&self, row: &Version) -> Option<Arc<Program>> {
         let kept = self.0.lock().expect("nobody panics while holding it");
-        kept.get(&row.root_id).filter(|program| program.version == row.version).map(Arc::clone)
+        let known = kept.get(&row.root_id)?;
+        (known.program.version == row.version && known.campaigns == row.campaigns).then(|| Arc::clone(&known.program))
     }
 }
 
@@ -172,6 +207,7 @@ pub fn program(row: Model) -> Result<Program> {
         currency: row.currency.parse().map_err(StoreError::row)?,
         terms,
         zone,
+        campaigns: Vec::new(),
         version: row.version,
         create_time: time::from_column(row.create_time),
         update_time: time::from_column(row.update_time),

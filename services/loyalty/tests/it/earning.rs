@@ -16,6 +16,7 @@ guanxi_testkit::matrix! {
         let estimate = EstimateEarningRequest {
             program: "programs/test".into(),
             purchase: Some(Purchase { discount_minor: 300, ..purchase(bought.clone()) }),
+            ..EstimateEarningRequest::default()
         };
         let mut points = env.client().loyalty().points();
         let estimated = points.estimate_earning(estimate.clone()).await.unwrap().into_inner();

@@ -2,14 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod balances;
+mod campaigns;
 mod concurrency;
+mod coupon_races;
+mod coupon_support;
+mod coupons;
 mod earning;
 mod flow;
+mod gift_cards;
 mod holds;
 mod members;
 mod olist;
 mod programs;
 mod returns;
+mod rules;
+mod rewards;
 mod spending;
 mod strangers;
 mod support;

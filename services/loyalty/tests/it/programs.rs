@@ -17,6 +17,7 @@ guanxi_testkit::matrix! {
             multiplier: Some(Multiplier { factor_milli: 2_000 }),
             ..EarningRule::default()
         });
+        asked.earning_rules.iter_mut().for_each(|rule| rule.trigger = RuleTrigger::Order.into());
         let made = create(&env.client(), "gold", asked.clone()).await;
         assert_eq!((made.name.as_str(), made.organization.as_str()), ("programs/gold", "organizations/default"));
         assert_eq!((&made.expiry, &made.earning_rules), (&asked.expiry, &asked.earning_rules));
@@ -100,7 +101,7 @@ guanxi_testkit::matrix! {
         earn(&env.client(), &member, "1", 10).await;
         let mut changed = program();
         changed.name = "programs/test".into();
-        changed.earning_rules[0].per_amount = Some(PerAmount { points: 3, step_minor: 100 });
+        changed.earning_rules[0].per_amount = Some(PerAmount { points: 3, step_minor: 100, ..PerAmount::default() });
         let request =
             UpdateProgramRequest { request_id: request_id(), program: Some(changed), update_mask: None };
         env.client().loyalty().programs().update_program(request).await.unwrap();

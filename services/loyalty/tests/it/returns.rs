@@ -59,12 +59,12 @@ guanxi_testkit::matrix! {
         let by = |id: &str, category: &str, points| EarningRule {
             id: id.into(),
             categories: vec![category.into()],
-            per_amount: Some(PerAmount { points, step_minor: 1_000 }),
+            per_amount: Some(PerAmount { points, step_minor: 1_000, ..PerAmount::default() }),
             ..EarningRule::default()
         };
         let general = EarningRule {
             id: "general".into(),
-            per_amount: Some(PerAmount { points: 40, step_minor: 4_000 }),
+            per_amount: Some(PerAmount { points: 40, step_minor: 4_000, ..PerAmount::default() }),
             ..EarningRule::default()
         };
         let earning_rules = vec![by("a", "x", 10), by("b", "y", 20), general];

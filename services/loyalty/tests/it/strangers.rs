@@ -3,6 +3,7 @@
 use guanxi_client::request_id;
 use guanxi_contracts::loyalty::v1::*;
 
+use crate::campaigns::{campaign, creating};
 use crate::holds::holding;
 use crate::support::*;
 
@@ -43,7 +44,7 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
         let listed = members.list_members(ListMembersRequest::default()).await.unwrap().into_inner();
         assert_eq!(listed.members, []);
-        let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])) };
+        let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])), ..EstimateEarningRequest::default() };
         assert_eq!(reason(points.estimate_earning(estimate).await), "NOT_FOUND");
         assert_eq!(reason(points.earn_points(earning(&member, "2", vec![line(1, 100)])).await), "NOT_FOUND");
         assert_eq!(reason(points.spend_points(spending(&member, 1)).await), "NOT_FOUND");
@@ -59,10 +60,79 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(points.list_entries(request).await), "NOT_FOUND");
         let request = ListExpiringRequest { member: member.clone(), until: None };
         assert_eq!(reason(points.list_expiring(request).await), "NOT_FOUND");
+        env.client().loyalty().campaigns().create_campaign(creating("double", campaign())).await.unwrap();
+        let mut campaigns = strange.loyalty().campaigns();
+        let name = "campaigns/double".to_owned();
+        assert_eq!(reason(campaigns.create_campaign(creating("mine", campaign())).await), "NOT_FOUND");
+        assert_eq!(reason(campaigns.get_campaign(GetCampaignRequest { name: name.clone() }).await), "NOT_FOUND");
+        let listed = campaigns.list_campaigns(ListCampaignsRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.campaigns, []);
+        let update = UpdateCampaignRequest {
+            request_id: request_id(),
+            campaign: Some(Campaign { name: name.clone(), ..campaign() }),
+            update_mask: None,
+        };
+        assert_eq!(reason(campaigns.update_campaign(update).await), "NOT_FOUND");
+        assert_eq!(reason(campaigns.get_campaign_report(GetCampaignReportRequest { name }).await), "NOT_FOUND");
+        let backtest = BacktestRuleRequest {
+            request_id: request_id(),
+            program: "programs/test".into(),
+            rule: Some(crate::rules::rule("draft")),
+            ..BacktestRuleRequest::default()
+        };
+        assert_eq!(reason(programs.backtest_rule(backtest).await), "NOT_FOUND");
         let verify = VerifyLedgerRequest { request_id: request_id() };
         assert_eq!(reason(strange.loyalty().ledger().verify_ledger(verify).await), "ORGANIZATIONS_MISSING");
         assert_eq!(figures(&strange).await.values().copied().collect::<Vec<_>>(), [0; 5]);
         assert_eq!(balance(&env.client(), &member).await.balance, 10);
+    }
+
+    async fn to_a_stranger_there_are_no_coupons(env: &Env) {
+        use crate::coupon_support::*;
+        let member = member(env, program()).await;
+        batch(&env.client(), "winter", ten_per_cent()).await;
+        codes(&env.client(), "winter", &["WELCOME"]).await;
+        let made = redeem(&env.client(), redeeming("1", &["WELCOME"])).await.redemption;
+        let strange = env.client_as("stranger", &["loyalty.*"], &["hk:rw"]);
+        let reader = env.client_as("reader", &["loyalty.*"], &["default:r"]);
+        let mut coupons = strange.loyalty().coupons();
+        let name = "couponBatches/winter".to_owned();
+        assert_eq!(reason(coupons.get_coupon_batch(GetCouponBatchRequest { name: name.clone() }).await), "NOT_FOUND");
+        assert_eq!(coupons.list_coupon_batches(ListCouponBatchesRequest::default()).await.unwrap().into_inner().coupon_batches, []);
+        let making = CreateCouponBatchRequest {
+            request_id: request_id(),
+            coupon_batch_id: "mine".into(),
+            coupon_batch: Some(ten_per_cent()),
+        };
+        assert_eq!(reason(coupons.create_coupon_batch(making.clone()).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().create_coupon_batch(making).await), "ORGANIZATION_READ_ONLY");
+        assert_eq!(reason(coupons.create_coupons(creating("winter", 1)).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().create_coupons(creating("winter", 1)).await), "ORGANIZATION_READ_ONLY");
+        assert_eq!(reason(coupons.export_coupons(ExportCouponsRequest { batch: name }).await.map(drop)), "NOT_FOUND");
+        assert_eq!(imported(&strange, vec![import("winter", "OTHER")]).await[0].reason, "NOT_FOUND");
+        assert_eq!(imported(&reader, vec![import("winter", "OTHER")]).await[0].reason, "ORGANIZATION_READ_ONLY");
+        let seen = list(&reader, ListCouponsRequest::default()).await;
+        assert_eq!(seen.len(), 1);
+        assert_eq!(list(&strange, ListCouponsRequest::default()).await, []);
+        assert_eq!(reason(coupons.get_coupon(GetCouponRequest { name: seen[0].name.clone() }).await), "NOT_FOUND");
+        assert_eq!(reason(coupons.rollback_redemption(rolling_back(&made)).await), "NOT_FOUND");
+        assert_eq!(reason(reader.loyalty().coupons().rollback_redemption(rolling_back(&made)).await), "ORGANIZATION_READ_ONLY");
+        // The same code in the stranger's own organisation is another one, which there is not; the member is a stranger there.
+        assert_eq!(refused(&strange, redeeming("2", &["WELCOME"])).await, "NOT_FOUND");
+        assert_eq!(refused(&strange, RedeemCouponsRequest { member, ..redeeming("2", &["WELCOME"]) }).await, "NOT_FOUND");
+        let named = RedeemCouponsRequest { organization: "organizations/default".into(), ..redeeming("2", &["WELCOME"]) };
+        assert_eq!(refused(&strange, named.clone()).await, "NOT_FOUND");
+        assert_eq!(refused(&reader, named).await, "ORGANIZATION_READ_ONLY");
+        let validate = ValidateCouponsRequest {
+            organization: "organizations/default".into(),
+            purchase: cart(10_000),
+            items: vec![item("WELCOME")],
+            ..ValidateCouponsRequest::default()
+        };
+        assert_eq!(reason(coupons.validate_coupons(validate.clone()).await), "NOT_FOUND");
+        let looked = reader.loyalty().coupons().validate_coupons(validate).await.unwrap().into_inner();
+        assert_eq!(looked.totals.unwrap().discount_minor, 1_000);
+        assert_eq!(get_batch(&env.client(), "winter").await.redeemed_count, 1);
     }
 
     async fn a_reader_may_read_but_not_write(env: &Env) {

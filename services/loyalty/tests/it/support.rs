@@ -39,7 +39,7 @@ pub fn reason<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> String {
 pub fn program() -> Program {
     let rule = EarningRule {
         id: "base".into(),
-        per_amount: Some(PerAmount { points: 1, step_minor: 100 }),
+        per_amount: Some(PerAmount { points: 1, step_minor: 100, ..PerAmount::default() }),
         ..EarningRule::default()
     };
     Program {
@@ -101,7 +101,7 @@ pub fn line(number: i32, price_minor: i64) -> PurchaseLine {
 }
 
 pub fn purchase(lines: Vec<PurchaseLine>) -> Purchase {
-    Purchase { currency_code: "CNY".into(), lines, discount_minor: 0 }
+    Purchase { currency_code: "CNY".into(), lines, ..Purchase::default() }
 }
 
 pub fn earning(member: &str, number: &str, lines: Vec<PurchaseLine>) -> EarnPointsRequest {

@@ -83,7 +83,11 @@ pub async fn organization(client: &Client, retailer: &Retailer) -> Result<(), Er
 pub async fn program(client: &Client, retailer: &Retailer, program: &PointsProgram) -> Result<(), Error> {
     let rule = EarningRule {
         id: "per-amount".to_owned(),
-        per_amount: Some(PerAmount { points: program.points_per_step, step_minor: program.step_minor }),
+        per_amount: Some(PerAmount {
+            points: program.points_per_step,
+            step_minor: program.step_minor,
+            ..PerAmount::default()
+        }),
         ..EarningRule::default()
     };
     let request = CreateProgramRequest {

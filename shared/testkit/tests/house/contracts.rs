@@ -5,8 +5,10 @@ use prost_reflect::{
 };
 
 /// Calls that change nothing, by the first word of their names.
-const READS: [&str; 11] =
-    ["Get", "BatchGet", "List", "Lookup", "Search", "Watch", "Estimate", "Compare", "Replay", "Explain", "Export"];
+const READS: [&str; 12] = [
+    "Get", "BatchGet", "List", "Lookup", "Search", "Watch", "Estimate", "Compare", "Replay", "Explain", "Export",
+    "Validate",
+];
 
 /// Calls that change something and need no request id, and why.
 const WITHOUT_REQUEST_ID: [(&str, &str); 3] = [

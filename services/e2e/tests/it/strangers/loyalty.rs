@@ -3,7 +3,7 @@
 use guanxi_client::contracts::loyalty::v1::*;
 use guanxi_client::request_id;
 
-use super::{Fate, OWNERS, Row, mask, row};
+use super::{Fate, OWNERS, Row, mask, read, row};
 use crate::things::{self, ORDER, Things};
 
 /// A row for each.
@@ -11,7 +11,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
     let (member, id) = (t.member.clone(), request_id);
     let changed = Program { name: t.program.clone(), ..things::program("") };
     use Fate::{Denied, Empty, Missing};
-    vec![
+    let points = vec![
         row(
             "ProgramService/CreateProgram",
             Missing,
@@ -47,7 +47,11 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row(
             "PointsService/EstimateEarning",
             Missing,
-            EstimateEarningRequest { program: t.program.clone(), purchase: Some(things::purchase()) },
+            EstimateEarningRequest {
+                program: t.program.clone(),
+                purchase: Some(things::purchase()),
+                ..EstimateEarningRequest::default()
+            },
         ),
         row(
             "PointsService/EarnPoints",
@@ -104,6 +108,191 @@ pub fn rows(t: &Things) -> Vec<Row> {
             ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() },
         ),
         row("PointsService/ListExpiring", Missing, ListExpiringRequest { member, until: None }),
+        row(
+            "ProgramService/BacktestRule",
+            Missing,
+            BacktestRuleRequest {
+                request_id: id(),
+                program: t.program.clone(),
+                rule: things::program("").earning_rules.first().cloned(),
+                ..BacktestRuleRequest::default()
+            },
+        ),
+        row(
+            "CampaignService/CreateCampaign",
+            Missing,
+            CreateCampaignRequest {
+                request_id: id(),
+                campaign_id: "mine".into(),
+                campaign: Some(things::campaign(&t.program)),
+            },
+        ),
+        row("CampaignService/GetCampaign", Missing, GetCampaignRequest { name: t.campaign.clone() }),
+        row("CampaignService/ListCampaigns", Empty, ListCampaignsRequest::default()),
+        row(
+            "CampaignService/UpdateCampaign",
+            Missing,
+            UpdateCampaignRequest {
+                request_id: id(),
+                campaign: Some(Campaign { name: t.campaign.clone(), ..things::campaign(&t.program) }),
+                update_mask: mask("display_name"),
+            },
+        ),
+        row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
+    ];
+    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).chain(rewards(t)).collect()
+}
+
+/// Those of coupons.
+fn coupons(t: &Things) -> Vec<Row> {
+    let (batch, id) = (t.coupon_batch.clone(), request_id);
+    let items = vec![CouponItem { code: things::CODE.into(), chain: String::new() }];
+    let (organization, purchase) = (OWNERS.to_owned(), Some(things::purchase()));
+    use Fate::{Empty, Missing, Rejected};
+    vec![
+        row(
+            "CouponService/CreateCouponBatch",
+            Missing,
+            CreateCouponBatchRequest {
+                request_id: id(),
+                coupon_batch_id: "mine".into(),
+                coupon_batch: Some(things::coupon_batch(&t.program)),
+            },
+        ),
+        row("CouponService/GetCouponBatch", Missing, GetCouponBatchRequest { name: batch.clone() }),
+        row("CouponService/ListCouponBatches", Empty, ListCouponBatchesRequest::default()),
+        row(
+            "CouponService/CreateCoupons",
+            Missing,
+            CreateCouponsRequest {
+                request_id: id(),
+                batch: batch.clone(),
+                pattern: "WN-####-####-#####".into(),
+                count: 1,
+                ..CreateCouponsRequest::default()
+            },
+        ),
+        row("CouponService/ExportCoupons", Missing, ExportCouponsRequest { batch: batch.clone() }),
+        row(
+            "CouponService/ImportCoupons",
+            Rejected(|answer| read::<ImportCouponsResponse>(answer).reason),
+            ImportCouponsRequest { batch, code: "ANOTHER".into(), ..ImportCouponsRequest::default() },
+        ),
+        row("CouponService/GetCoupon", Missing, GetCouponRequest { name: t.coupon.clone() }),
+        row("CouponService/ListCoupons", Empty, ListCouponsRequest::default()),
+        row(
+            "CouponService/ValidateCoupons",
+            Missing,
+            ValidateCouponsRequest {
+                organization: organization.clone(),
+                purchase: purchase.clone(),
+                items: items.clone(),
+                ..ValidateCouponsRequest::default()
+            },
+        ),
+        row(
+            "CouponService/RedeemCoupons",
+            Missing,
+            RedeemCouponsRequest {
+                request_id: id(),
+                organization,
+                order: "orders/pos:3".into(),
+                purchase,
+                items,
+                ..RedeemCouponsRequest::default()
+            },
+        ),
+        row(
+            "CouponService/RollbackRedemption",
+            Missing,
+            RollbackRedemptionRequest { request_id: id(), name: t.redemption.clone() },
+        ),
+    ]
+}
+
+/// Those of gift cards.
+fn gift_cards(t: &Things) -> Vec<Row> {
+    let id = request_id;
+    let (organization, amount) = (OWNERS.to_owned(), things::yuan(1));
+    use Fate::Missing;
+    vec![
+        row(
+            "GiftCardService/IssueGiftCard",
+            Missing,
+            IssueGiftCardRequest {
+                request_id: id(),
+                organization: organization.clone(),
+                amount: amount.clone(),
+                entropy: id(),
+                ..IssueGiftCardRequest::default()
+            },
+        ),
+        row(
+            "GiftCardService/GetGiftCard",
+            Missing,
+            GetGiftCardRequest { name: t.gift_card.clone(), ..GetGiftCardRequest::default() },
+        ),
+        row(
+            "GiftCardService/RedeemGiftCard",
+            Missing,
+            RedeemGiftCardRequest {
+                request_id: id(),
+                code: t.gift_card_code.clone(),
+                organization,
+                order: ORDER.into(),
+                amount,
+                ..RedeemGiftCardRequest::default()
+            },
+        ),
+        row(
+            "GiftCardService/ReverseGiftCardRedemption",
+            Missing,
+            ReverseGiftCardRedemptionRequest { request_id: id(), name: format!("{}/entries/2", t.gift_card) },
+        ),
+    ]
+}
+
+/// Those of rewards.
+fn rewards(t: &Things) -> Vec<Row> {
+    let (name, id) = (t.reward.clone(), request_id);
+    let changed = Reward { name: name.clone(), ..things::reward(&t.program) };
+    use Fate::{Empty, Missing};
+    vec![
+        row(
+            "RewardService/CreateReward",
+            Missing,
+            CreateRewardRequest {
+                request_id: id(),
+                reward_id: "mine".into(),
+                reward: Some(things::reward(&t.program)),
+            },
+        ),
+        row("RewardService/GetReward", Missing, GetRewardRequest { name: name.clone() }),
+        row("RewardService/ListRewards", Empty, ListRewardsRequest::default()),
+        row(
+            "RewardService/UpdateReward",
+            Missing,
+            UpdateRewardRequest { request_id: id(), reward: Some(changed), update_mask: mask("display_name") },
+        ),
+        row(
+            "RewardService/RedeemReward",
+            Missing,
+            RedeemRewardRequest { request_id: id(), reward: name, member: t.member.clone(), claimed_points: 0 },
+        ),
+        row(
+            "RewardService/UpdateRedemption",
+            Missing,
+            UpdateRedemptionRequest {
+                request_id: id(),
+                name: t.reward_redemption.clone(),
+                state: RewardRedemptionState::Prepared.into(),
+            },
+        ),
+        row(
+            "RewardService/CancelRedemption",
+            Missing,
+            CancelRedemptionRequest { request_id: id(), name: t.reward_redemption.clone() },
+        ),
     ]
 }

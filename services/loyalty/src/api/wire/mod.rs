@@ -1,5 +1,8 @@
 //! Between the contracts and the domain.
 
+pub mod campaign;
+pub mod coupon;
 pub mod ledger;
 pub mod program;
 pub mod purchase;
+pub mod rule;

@@ -1,14 +1,13 @@
 //! Programs as messages.
 
-use std::collections::BTreeSet;
-
 use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
+use super::rule;
 use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
 use crate::domain::points::Points;
-use crate::domain::program::{EarningRule, Effect, OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
+use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
 
 /// The terms that a message gives. What the terms themselves contradict is said by their own check.
 ///
@@ -27,7 +26,7 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
             proto::Rounding::Ceiling => Rounding::Ceiling,
             proto::Rounding::Floor | proto::Rounding::Unspecified => Rounding::Floor,
         },
-        rules: program.earning_rules.iter().enumerate().map(|(at, rule)| wrong.rule(at, rule)).collect(),
+        rules: rule::rules(&program.earning_rules, "program.earning_rules", &mut wrong.0),
         pending: program.pending.as_ref().map(|pending| wrong.pending(pending)).unwrap_or_default(),
         expiry: program.expiry.as_ref().map(|expiry| wrong.expiry(expiry)).unwrap_or_default(),
         overdraft: program.negative_balance.as_ref().map(|policy| wrong.overdraft(policy)).unwrap_or_default(),
@@ -52,21 +51,6 @@ impl Wrong {
                 });
                 otherwise
             }
-        }
-    }
-
-    fn rule(&mut self, at: usize, rule: &proto::EarningRule) -> EarningRule {
-        let per_amount =
-            rule.per_amount.as_ref().map(|e| Effect::PerAmount { points: e.points, step_minor: e.step_minor });
-        let multiplier = rule.multiplier.as_ref().map(|e| Effect::Multiplier { factor_milli: e.factor_milli });
-        let field = format!("earning_rules[{at}]");
-        let otherwise = Effect::Multiplier { factor_milli: 1_000 };
-        EarningRule {
-            id: rule.id.clone(),
-            display_name: rule.display_name.clone(),
-            categories: rule.categories.iter().cloned().collect(),
-            excluded_categories: rule.excluded_categories.iter().cloned().collect::<BTreeSet<_>>(),
-            effect: self.choose(&field, "per_amount, multiplier", [per_amount, multiplier, None], otherwise),
         }
     }
 
@@ -134,7 +118,7 @@ pub fn program(program: &Program) -> proto::Program {
             Rounding::Ceiling => proto::Rounding::Ceiling,
         }
         .into(),
-        earning_rules: rules.iter().map(to_rule).collect(),
+        earning_rules: rules.iter().map(rule::to_rule).collect(),
         pending: to_pending(*pending),
         expiry: to_expiry(expiry),
         negative_balance: Some(to_overdraft(*overdraft)),
@@ -147,21 +131,6 @@ pub fn program(program: &Program) -> proto::Program {
 /// What changes with every change of a program.
 pub fn etag(program: &Program) -> String {
     program.version.to_string()
-}
-
-fn to_rule(rule: &EarningRule) -> proto::EarningRule {
-    let (per_amount, multiplier) = match rule.effect {
-        Effect::PerAmount { points, step_minor } => (Some(proto::PerAmount { points, step_minor }), None),
-        Effect::Multiplier { factor_milli } => (None, Some(proto::Multiplier { factor_milli })),
-    };
-    proto::EarningRule {
-        id: rule.id.clone(),
-        display_name: rule.display_name.clone(),
-        categories: rule.categories.iter().cloned().collect(),
-        excluded_categories: rule.excluded_categories.iter().cloned().collect(),
-        per_amount,
-        multiplier,
-    }
 }
 
 fn to_pending(pending: PendingPolicy) -> Option<proto::PendingPolicy> {

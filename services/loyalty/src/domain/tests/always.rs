@@ -53,7 +53,7 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
             let lines = vec![line(1, "", 2, amount * 60), line(2, "", 1, amount * 40)];
             let earn =
                 Earn { order: order(&order_number.to_string()), purchase: purchase(lines), effective_time: till.now };
-            till.account.earn(&till.program, &earn, None, till.now).is_err()
+            till.account.earn(&till.program, &earn, None, &mut Budgets::new(), till.now).is_err()
         }
         Doing::Spend(order_number, amount, clamp) => {
             let order_number = order_number.map(|number| number.to_string());

@@ -3,8 +3,9 @@
 use super::super::earning::tests::line;
 use super::super::entry::EntryKind;
 use super::super::hold::HoldState;
+use super::super::program::Terms;
 use super::super::program::tests::{rule, terms};
-use super::super::program::{Effect, Terms};
+use super::super::rule::Effect;
 use super::*;
 
 #[test]
@@ -155,11 +156,11 @@ fn l18_what_was_spent_meanwhile_is_waived_or_owed_as_the_program_says() {
 #[test]
 fn l25_a_return_reverses_what_its_lines_earned() {
     let by = |id: &str, category: &str, points| {
-        let mut by = rule(id, Effect::PerAmount { points, step_minor: 1_000 });
+        let mut by = rule(id, Effect::PerAmount { points, step_minor: 1_000, carry: false });
         by.categories.insert(category.into());
         by
     };
-    let general = rule("general", Effect::PerAmount { points: 40, step_minor: 4_000 });
+    let general = rule("general", Effect::PerAmount { points: 40, step_minor: 4_000, carry: false });
     let mut till = Till::new(Terms { rules: vec![by("a", "x", 10), by("b", "y", 20), general], ..terms() });
     let basket = vec![line(1, "x", 1, 1_000), line(2, "y", 1, 1_000), line(3, "z", 1, 2_000)];
     assert_eq!(till.earn_lines("basket", basket).earning.points, points(70));
@@ -229,7 +230,8 @@ fn an_order_earns_once_and_a_return_counts_once() {
     till.earn("a", 10);
     let earn = Earn { order: order("a"), purchase: purchase(vec![line(1, "", 1, 500)]), effective_time: till.now };
     let before = till.account.clone();
-    let again = till.account.earn(&till.program, &earn, None, till.now).expect_err("it has earned");
+    let again =
+        till.account.earn(&till.program, &earn, None, &mut Budgets::new(), till.now).expect_err("it has earned");
     assert_eq!((again.to_string().as_str(), &till.account), ("orders/test:a has earned 10 points", &before));
     let given = Return {
         order: order("a"),
@@ -291,7 +293,7 @@ fn a_balance_can_be_asked_for_by_business_time_and_by_what_was_known() {
     till.earn("a", 100);
     till.after_days(10);
     let late = Earn { order: order("late"), purchase: purchase(vec![line(1, "", 1, 4_000)]), effective_time: first };
-    let earned = till.account.earn(&till.program, &late, None, till.now);
+    let earned = till.account.earn(&till.program, &late, None, &mut Budgets::new(), till.now);
     till.keep(earned).expect("it earns");
     till.spend(30).expect("it is there");
     let at = |as_of: Timestamp, known_at: Timestamp| {

@@ -2,8 +2,10 @@
 
 mod always;
 mod cases;
+mod conditions;
 mod laws;
 mod reference;
+mod rules;
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{OrderName, OrganizationId, Uuid};
@@ -11,14 +13,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
 use super::balance::verify;
+use super::earning::Budgets;
 use super::earning::tests::{line, purchase};
-use super::earning::{Purchase, PurchaseLine};
 use super::entry::{Entry, HoldId};
 use super::expiry::{ExpiryPolicy, Period, PeriodUnit};
 use super::hold::{DEFAULT_TTL, HoldError, PlaceHold};
 use super::points::Points;
 use super::program::tests::{program, terms};
 use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
+use super::purchase::{Purchase, PurchaseLine};
 use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
 use super::spending::{Earn, Earned, Insufficient, Spend};
 
@@ -29,6 +32,9 @@ struct Till {
     account: Account,
     now: Timestamp,
     entries: Vec<Entry>,
+    budgets: Budgets,
+    /// Points that returns gave back to campaigns.
+    given_back: i64,
 }
 
 fn order(number: &str) -> OrderName {
@@ -62,6 +68,8 @@ impl Till {
             account: Account::open(member, customer, program_id, organization),
             now: "2026-01-01T04:00:00Z".parse().expect("an instant"),
             entries: Vec::new(),
+            budgets: Budgets::new(),
+            given_back: 0,
         }
     }
 
@@ -85,7 +93,9 @@ impl Till {
 
     /// Every change goes through here: the ledger must verify after each.
     fn keep<T>(&mut self, done: T) -> T {
-        self.entries.extend(self.account.take_changes().entries);
+        let changes = self.account.take_changes();
+        self.entries.extend(changes.entries);
+        self.given_back += changes.given_back.iter().map(|given| given.points.get()).sum::<i64>();
         assert_eq!(verify(&self.account, &self.entries), []);
         done
     }
@@ -96,7 +106,7 @@ impl Till {
 
     fn earn_purchase(&mut self, number: &str, purchase: Purchase) -> Earned {
         let earn = Earn { order: order(number), purchase, effective_time: self.now };
-        let earned = self.account.earn(&self.program, &earn, None, self.now).expect("it earns");
+        let earned = self.account.earn(&self.program, &earn, None, &mut self.budgets, self.now).expect("it earns");
         self.keep(earned)
     }
 

@@ -2,11 +2,19 @@
 
 mod m0001_loyalty;
 mod m0002_chain;
+mod m0003_earning;
+mod m0004_coupons;
 mod m0005_room;
 
 use guanxi_store::migrate::Migrations;
 
 /// Every step, oldest first.
 pub fn all() -> Migrations {
-    vec![Box::new(m0001_loyalty::Loyalty), Box::new(m0002_chain::Chain), Box::new(m0005_room::Room)]
+    vec![
+        Box::new(m0001_loyalty::Loyalty),
+        Box::new(m0002_chain::Chain),
+        Box::new(m0003_earning::Earning),
+        Box::new(m0004_coupons::Coupons),
+        Box::new(m0005_room::Room),
+    ]
 }

@@ -1,0 +1,307 @@
+//! Facts: what a condition may ask about, field by field. The list is the contract's: `EarningRule.condition` in the protos
+//! and `docs/rules.md` name the same fields.
+
+use std::sync::OnceLock;
+
+use guanxi_kernel::name::{CustomerId, MemberId};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
+
+use super::entry::Totals;
+use super::purchase::{Purchase, PurchaseLine};
+
+/// What sort of value a field has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// True or false.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A text; empty where there is none.
+    Text,
+    /// A list of texts, of which there are few: at most twenty or so.
+    Texts,
+    /// A list of texts, of which there may be one for each line.
+    LineTexts,
+}
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact<'a> {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A text.
+    Text(&'a str),
+    /// A text that is made for the question.
+    Made(String),
+    /// A list of texts.
+    Texts(Vec<&'a str>),
+}
+
+/// The roots of all fields.
+pub const ROOTS: &[&str] = &["order", "line", "member", "customer", "time", "event"];
+
+/// Every field that there is.
+pub const FIELDS: &[(&str, Sort)] = &[
+    ("order.value_minor", Sort::Int),
+    ("order.goods_minor", Sort::Int),
+    ("order.discount_minor", Sort::Int),
+    ("order.delivery_minor", Sort::Int),
+    ("order.quantity", Sort::Int),
+    ("order.line_count", Sort::Int),
+    ("order.channel", Sort::Text),
+    ("order.store", Sort::Text),
+    ("order.coupons", Sort::Texts),
+    ("order.products", Sort::LineTexts),
+    ("order.categories", Sort::LineTexts),
+    ("order.brands", Sort::LineTexts),
+    ("order.labels", Sort::LineTexts),
+    ("line.number", Sort::Int),
+    ("line.product", Sort::Text),
+    ("line.category", Sort::Text),
+    ("line.brand", Sort::Text),
+    ("line.labels", Sort::Texts),
+    ("line.quantity", Sort::Int),
+    ("line.price_minor", Sort::Int),
+    ("line.value_minor", Sort::Int),
+    ("line.delivery_minor", Sort::Int),
+    ("member.known", Sort::Bool),
+    ("member.name", Sort::Text),
+    ("member.earned_points", Sort::Int),
+    ("member.open_points", Sort::Int),
+    ("member.held_points", Sort::Int),
+    ("member.spent_points", Sort::Int),
+    ("customer.name", Sort::Text),
+    ("customer.segments", Sort::Texts),
+    ("time.date", Sort::Text),
+    ("time.year", Sort::Int),
+    ("time.month", Sort::Int),
+    ("time.day", Sort::Int),
+    ("time.weekday", Sort::Int),
+    ("time.hour", Sort::Int),
+    ("time.minute", Sort::Int),
+    ("event.type", Sort::Text),
+    ("event.source", Sort::Text),
+];
+
+/// The sort of a field; `None` where there is no such field.
+pub fn sort(field: &str) -> Option<Sort> {
+    FIELDS.iter().find(|(name, _)| *name == field).map(|(_, sort)| *sort)
+}
+
+/// Names are kept as their text.
+mod named {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(name: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(name)
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The member who earns, as he was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberFacts {
+    /// Whose.
+    #[serde(with = "named")]
+    pub member: MemberId,
+    /// The customer that the member is.
+    #[serde(with = "named")]
+    pub customer: CustomerId,
+    /// Points ever earned.
+    pub earned: i64,
+    /// Points in lots, pending or active, and not held.
+    pub open: i64,
+    /// Points set aside.
+    pub held: i64,
+    /// Points spent, less what came back.
+    pub spent: i64,
+}
+
+impl MemberFacts {
+    /// Of a member with these totals.
+    pub fn new(member: MemberId, customer: CustomerId, totals: &Totals) -> Self {
+        let Totals { earned, open, held, spent, .. } = totals;
+        Self { member, customer, earned: earned.get(), open: open.get(), held: held.get(), spent: spent.get() }
+    }
+}
+
+/// Everything that a condition may ask about. `line` is the line that is asked about, with what it costs in the end.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What was bought.
+    pub purchase: &'a Purchase,
+    /// Where the order came from: the first part of its name; empty where it has no name yet.
+    pub source: &'a str,
+    /// When, by the business.
+    pub effective_time: Timestamp,
+    /// The program's zone.
+    pub zone: &'a TimeZone,
+    /// The member; `None` where an estimate names none.
+    pub member: Option<MemberFacts>,
+    local: OnceLock<Zoned>,
+}
+
+impl<'a> Facts<'a> {
+    /// What can be asked of this purchase.
+    pub fn new(
+        purchase: &'a Purchase,
+        source: &'a str,
+        effective_time: Timestamp,
+        zone: &'a TimeZone,
+        member: Option<MemberFacts>,
+    ) -> Self {
+        Self { purchase, source, effective_time, zone, member, local: OnceLock::new() }
+    }
+
+    /// The moment, in the program's zone.
+    pub fn local(&self) -> &Zoned {
+        self.local.get_or_init(|| self.effective_time.to_zoned(self.zone.clone()))
+    }
+
+    /// The value of a field of anything but a line; `None` where there is no such field.
+    pub fn read(&self, field: &str) -> Option<Fact<'a>> {
+        let (root, name) = field.split_once('.')?;
+        match root {
+            "order" => order(self.purchase, name),
+            "member" => self.member_fact(name),
+            "customer" => match name {
+                "name" => Some(Fact::Made(self.member.map(|member| member.customer.to_string()).unwrap_or_default())),
+                "segments" => Some(texts(&self.purchase.setting().segments)),
+                _ => None,
+            },
+            "time" => self.time(name),
+            "event" => match name {
+                "type" => Some(Fact::Text("order")),
+                "source" => Some(Fact::Text(self.source)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn member_fact(&self, name: &str) -> Option<Fact<'a>> {
+        let number = |of: fn(&MemberFacts) -> i64| Some(Fact::Int(self.member.as_ref().map_or(0, of)));
+        match name {
+            "known" => Some(Fact::Bool(self.member.is_some())),
+            "name" => Some(Fact::Made(self.member.map(|member| member.member.to_string()).unwrap_or_default())),
+            "earned_points" => number(|member| member.earned),
+            "open_points" => number(|member| member.open),
+            "held_points" => number(|member| member.held),
+            "spent_points" => number(|member| member.spent),
+            _ => None,
+        }
+    }
+
+    fn time(&self, name: &str) -> Option<Fact<'a>> {
+        let local = self.local();
+        let number: i64 = match name {
+            "date" => return Some(Fact::Made(local.date().to_string())),
+            "year" => local.year().into(),
+            "month" => local.month().into(),
+            "day" => local.day().into(),
+            "weekday" => local.weekday().to_monday_one_offset().into(),
+            "hour" => local.hour().into(),
+            "minute" => local.minute().into(),
+            _ => return None,
+        };
+        Some(Fact::Int(number))
+    }
+}
+
+fn order<'a>(purchase: &'a Purchase, name: &str) -> Option<Fact<'a>> {
+    let lines = purchase.lines();
+    let distinct = |of: fn(&'a PurchaseLine) -> Option<&'a String>| {
+        let mut found: Vec<&str> = lines.iter().filter_map(of).map(String::as_str).collect();
+        found.sort_unstable();
+        found.dedup();
+        Fact::Texts(found)
+    };
+    Some(match name {
+        "value_minor" => Fact::Int(purchase.value_minor()),
+        "goods_minor" => Fact::Int(purchase.goods_minor()),
+        "discount_minor" => Fact::Int(purchase.discount_minor()),
+        "delivery_minor" => Fact::Int(lines.iter().map(|line| line.delivery_minor).sum()),
+        "quantity" => Fact::Int(lines.iter().map(|line| line.quantity).sum()),
+        "line_count" => Fact::Int(i64::try_from(lines.len()).unwrap_or(i64::MAX)),
+        "channel" => Fact::Text(&purchase.setting().channel),
+        "store" => Fact::Text(&purchase.setting().store),
+        "coupons" => texts(&purchase.setting().coupons),
+        "products" => distinct(|line| line.product.as_ref()),
+        "categories" => distinct(|line| line.category.as_ref()),
+        "brands" => distinct(|line| line.brand.as_ref()),
+        "labels" => {
+            let mut found: Vec<&str> = lines.iter().flat_map(|line| &line.labels).map(String::as_str).collect();
+            found.sort_unstable();
+            found.dedup();
+            Fact::Texts(found)
+        }
+        _ => return None,
+    })
+}
+
+/// The value of a field of a line whose goods cost `value_minor` in the end; `None` where there is no such field.
+pub fn of_line<'a>(line: &'a PurchaseLine, value_minor: i64, field: &str) -> Option<Fact<'a>> {
+    let text = |text: &'a Option<String>| Fact::Text(text.as_deref().unwrap_or_default());
+    Some(match field.strip_prefix("line.")? {
+        "number" => Fact::Int(line.line.into()),
+        "product" => text(&line.product),
+        "category" => text(&line.category),
+        "brand" => text(&line.brand),
+        "labels" => texts(&line.labels),
+        "quantity" => Fact::Int(line.quantity),
+        "price_minor" => Fact::Int(line.price_minor),
+        "value_minor" => Fact::Int(value_minor),
+        "delivery_minor" => Fact::Int(line.delivery_minor),
+        _ => return None,
+    })
+}
+
+fn texts(texts: &[String]) -> Fact<'_> {
+    Fact::Texts(texts.iter().map(String::as_str).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_is_declared_can_be_read_and_is_of_its_sort() {
+        let line = PurchaseLine { line: 1, quantity: 2, price_minor: 300, ..PurchaseLine::default() };
+        let purchase = Purchase::new("CNY".parse().expect("a currency"), vec![line], 100).expect("good");
+        let zone = TimeZone::get("Asia/Shanghai").expect("a zone");
+        let at: Timestamp = "2026-11-22T16:30:00Z".parse().expect("an instant");
+        let facts = Facts::new(&purchase, "pos", at, &zone, None);
+        for (field, sort) in FIELDS {
+            let fact = facts.read(field).or_else(|| of_line(&purchase.lines()[0], 200, field));
+            let fits = match fact.unwrap_or_else(|| panic!("{field} cannot be read")) {
+                Fact::Bool(_) => *sort == Sort::Bool,
+                Fact::Int(_) => *sort == Sort::Int,
+                Fact::Text(_) | Fact::Made(_) => *sort == Sort::Text,
+                Fact::Texts(_) => matches!(sort, Sort::Texts | Sort::LineTexts),
+            };
+            assert!(fits, "{field}");
+            assert!(ROOTS.contains(&field.split('.').next().unwrap_or_default()), "{field}");
+        }
+        assert_eq!(
+            facts.read("time.date"),
+            Some(Fact::Made("2026-11-23".into())),
+            "the program's day, not that of UTC"
+        );
+        assert_eq!((facts.read("time.weekday"), facts.read("time.hour")), (Some(Fact::Int(1)), Some(Fact::Int(0))));
+        assert_eq!(facts.read("order.value_minor"), Some(Fact::Int(200)));
+        assert_eq!(facts.read("order.nothing"), None);
+    }
+}

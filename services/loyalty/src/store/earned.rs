@@ -1,0 +1,261 @@
+//! What is kept of an order that earned, beside its record: what was bought, what capped and carrying rules gave, what it
+//! came to in campaigns; and what returns gave back to those.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guanxi_kernel::name::MemberId;
+use guanxi_kernel::{OrganizationId, Uuid};
+use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, Tx, time};
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use super::{budgets, of_roots, rows};
+use crate::domain::account::{Account, Changes, EarnedOrder};
+use crate::domain::campaign::CampaignId;
+use crate::domain::cap::{Grant, Standing};
+use crate::domain::entry::OrderId;
+use crate::domain::ledger::{Book, Command};
+use crate::domain::points::Points;
+
+const PURCHASES: Table = Table::new(
+    "purchases",
+    &[
+        Column::uuid("root_id"),
+        Column::uuid("order_id"),
+        Column::time("effective_time"),
+        Column::text("source"),
+        Column::text("purchase"),
+        Column::text("member"),
+    ],
+);
+
+const GRANTS: Table = Table::new(
+    "rule_grants",
+    &[
+        Column::uuid("root_id"),
+        Column::text("rule"),
+        Column::uuid("order_id"),
+        Column::text("day"),
+        Column::int("points"),
+        Column::int("carried_minor"),
+    ],
+);
+
+const SHARES: Table = Table::new(
+    "campaign_orders",
+    &[
+        Column::uuid("root_id"),
+        Column::uuid("campaign_id"),
+        Column::uuid("order_id"),
+        Column::bool("held_out"),
+        Column::bool("qualified"),
+        Column::int("points"),
+        Column::int("returned"),
+        Column::int("value_minor"),
+    ],
+);
+
+const RETURNED: Table = Table::new(
+    "campaign_orders",
+    &[Column::uuid("root_id"), Column::uuid("campaign_id"), Column::uuid("order_id"), Column::int("returned")],
+);
+
+#[derive(FromQueryResult)]
+struct GrantSum {
+    root_id: Uuid,
+    rule: String,
+    day: String,
+    points: i64,
+    carried_minor: i64,
+}
+
+#[derive(FromQueryResult)]
+struct PurchaseRow {
+    root_id: Uuid,
+    order_id: Uuid,
+    effective_time: DateTimeUtc,
+    source: String,
+    purchase: String,
+    member: String,
+}
+
+/// Loads what earnings of the batch need besides accounts: what the rules of their members gave before, and, locked, what
+/// the campaigns of their time can still give.
+///
+/// # Errors
+/// The database's.
+pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)]) -> Result<()> {
+    let (mut members, mut campaigns) = (BTreeSet::new(), BTreeSet::new());
+    for (member, command) in wanted {
+        let Command::Earn(earn) = command else { continue };
+        let program = book.accounts.get(member).and_then(|account| book.programs.get(&account.program));
+        let Some(program) = program else { continue };
+        if program.remembers() {
+            members.insert(member.uuid());
+        }
+        let covering = program.campaigns.iter().filter(|campaign| campaign.covers(earn.effective_time));
+        campaigns.extend(covering.map(|campaign| campaign.id.clone()));
+    }
+    let members: Vec<Uuid> = members.into_iter().collect();
+    for (member, standing) in standings(tx.conn(), &members).await? {
+        if let Some(account) = book.accounts.get_mut(&MemberId(member)) {
+            account.standing = standing;
+        }
+    }
+    let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
+    book.budgets.extend(budgets::lock(tx, &campaigns).await?);
+    Ok(())
+}
+
+/// What the capped and carrying rules of these members gave before.
+///
+/// # Errors
+/// The database's.
+pub async fn standings(connection: &impl ConnectionTrait, members: &[Uuid]) -> Result<BTreeMap<Uuid, Standing>> {
+    let mut standings = BTreeMap::<Uuid, Standing>::new();
+    if members.is_empty() {
+        return Ok(standings);
+    }
+    let backend = connection.get_database_backend();
+    let (condition, value) = guanxi_store::dialect::any_uuid(backend, "root_id", 1, members);
+    let sql = format!(
+        "SELECT root_id, rule, day, CAST(SUM(points) AS bigint) AS points, \
+         CAST(SUM(carried_minor) AS bigint) AS carried_minor FROM rule_grants WHERE {condition} \
+         GROUP BY root_id, rule, day"
+    );
+    for row in rows::<GrantSum>(connection, sql, vec![value]).await? {
+        let day = row.day.parse().map_err(StoreError::row)?;
+        let (points, carried_minor) = (Points::new(row.points), row.carried_minor);
+        standings.entry(row.root_id).or_default().add(&Grant { rule: row.rule, day, points, carried_minor });
+    }
+    Ok(standings)
+}
+
+/// What was bought by these members and earned, each with its member.
+///
+/// # Errors
+/// The database's.
+pub async fn purchases(connection: &impl ConnectionTrait, members: &[Uuid]) -> Result<Vec<(Uuid, EarnedOrder)>> {
+    let found = of_roots::<PurchaseRow>(connection, "purchases", members, " ORDER BY root_id, order_id").await?;
+    let read = found.into_iter().map(|row| {
+        let order = EarnedOrder {
+            order: OrderId(row.order_id),
+            source: row.source,
+            purchase: serde_json::from_str(&row.purchase).map_err(StoreError::row)?,
+            effective_time: time::from_column(row.effective_time),
+            member: serde_json::from_str(&row.member).map_err(StoreError::row)?,
+            grants: Vec::new(),
+            shares: Vec::new(),
+        };
+        Ok((row.root_id, order))
+    });
+    read.collect()
+}
+
+#[derive(FromQueryResult)]
+struct Root {
+    root_id: Uuid,
+}
+
+/// The next members of a program, after `after`.
+///
+/// # Errors
+/// The database's.
+pub async fn members_after(tx: &Tx, program: &str, after: Uuid, size: i64) -> Result<Vec<Uuid>> {
+    let sql = "SELECT root_id FROM members WHERE program = $1 AND root_id > $2 ORDER BY root_id LIMIT $3".to_owned();
+    let found = rows::<Root>(tx.conn(), sql, vec![program.into(), after.into(), size.into()]).await?;
+    Ok(found.into_iter().map(|row| row.root_id).collect())
+}
+
+/// What orders that earned and goods that came back leave behind, to be kept.
+///
+/// # Errors
+/// Where something does not encode.
+pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 5]> {
+    let mut purchases = Rows::new(&PURCHASES);
+    let mut grants = Rows::new(&GRANTS);
+    let mut shares = BTreeMap::<(Uuid, Uuid, Uuid), Share>::new();
+    let mut spent = BTreeMap::<Uuid, (OrganizationId, i64, i64)>::new();
+    for (member, changes) in taken {
+        let (root, organization) = (member.uuid(), &accounts[member].organization);
+        for earned in &changes.earned {
+            purchases.push([
+                root.into(),
+                earned.order.0.into(),
+                earned.effective_time.into(),
+                earned.source.as_str().into(),
+                serde_json::to_string(&earned.purchase).map_err(StoreError::row)?.into(),
+                serde_json::to_string(&earned.member).map_err(StoreError::row)?.into(),
+            ]);
+            for Grant { rule, day, points, carried_minor } in &earned.grants {
+                grants.push([
+                    root.into(),
+                    rule.as_str().into(),
+                    earned.order.0.into(),
+                    day.to_string().into(),
+                    points.get().into(),
+                    (*carried_minor).into(),
+                ]);
+            }
+            for share in &earned.shares {
+                let campaign = campaign(&share.campaign)?;
+                let new = Share {
+                    held_out: share.held_out,
+                    qualified: share.qualified,
+                    points: share.points.get(),
+                    value_minor: earned.purchase.value_minor(),
+                    returned: 0,
+                };
+                shares.insert((root, campaign, earned.order.0), new);
+                if share.points.is_positive() {
+                    let total = spent.entry(campaign).or_insert_with(|| (organization.clone(), 0, 0));
+                    (total.1, total.2) = (total.1 + share.points.get(), total.2 + 1);
+                }
+            }
+        }
+    }
+    let mut back = BTreeMap::<(Uuid, Uuid, Uuid), i64>::new();
+    for (member, changes) in taken {
+        let (root, organization) = (member.uuid(), &accounts[member].organization);
+        for given in &changes.given_back {
+            let campaign = campaign(&given.campaign)?;
+            spent.entry(campaign).or_insert_with(|| (organization.clone(), 0, 0)).1 -= given.points.get();
+            match shares.get_mut(&(root, campaign, given.order.0)) {
+                Some(share) => share.returned = given.in_all.get(),
+                None => drop(back.insert((root, campaign, given.order.0), given.in_all.get())),
+            }
+        }
+    }
+    let mut new = Rows::new(&SHARES);
+    for ((root, campaign, order), share) in shares {
+        new.push([
+            root.into(),
+            campaign.into(),
+            order.into(),
+            share.held_out.into(),
+            share.qualified.into(),
+            share.points.into(),
+            share.returned.into(),
+            share.value_minor.into(),
+        ]);
+    }
+    let mut returned = Rows::new(&RETURNED);
+    for ((root, campaign, order), in_all) in back {
+        returned.push([root.into(), campaign.into(), order.into(), in_all.into()]);
+    }
+    let updated = returned.updating(&["root_id", "campaign_id", "order_id"]);
+    Ok([purchases.inserting(), grants.inserting(), new.inserting(), updated, budgets::spent(&spent)])
+}
+
+/// A row of an order in a campaign.
+struct Share {
+    held_out: bool,
+    qualified: bool,
+    points: i64,
+    value_minor: i64,
+    returned: i64,
+}
+
+fn campaign(slug: &str) -> Result<Uuid> {
+    CampaignId::from_slug(slug).map(|campaign| campaign.uuid()).map_err(StoreError::row)
+}

@@ -1,0 +1,28 @@
+//! A batch of coupons.
+#![allow(missing_docs, reason = "the columns are explained where the migration makes them")]
+
+use guanxi_store::Owned;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "coupon_batches")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub root_id: Uuid,
+    pub organization: String,
+    pub slug: String,
+    pub terms: String,
+    pub issued: i64,
+    pub redeemed: i64,
+    pub redeemed_minor: i64,
+    pub create_time: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Owned for Entity {
+    const ORGANIZATION: Column = Column::Organization;
+}

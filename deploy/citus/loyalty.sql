@@ -27,7 +27,6 @@ SELECT create_distributed_table('order_shipments', 'root_id', colocate_with => '
 SELECT create_distributed_table('orders', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('outbox', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('programs', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('purchases', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rule_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('reward_redemptions', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rewards', 'root_id', colocate_with => 'accounts');

@@ -3,8 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, doctor, generate, healthcheck, import, migrate, report, restore, retry, serve, show, token,
-    verify,
+    backup, doctor, generate, healthcheck, import, migrate, report, restore, retry, serve, show, token, verify,
 };
 
 /// Guanxi, a customer-relationship platform for retailers: customers, loyalty, logistics, feedback.

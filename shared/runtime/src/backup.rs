@@ -58,8 +58,9 @@ pub async fn backup(settings: &Settings, services: &[Service], to: &Path) -> Res
     }
     let part = beside(to, ".part");
     fs::create_dir_all(to.parent().unwrap_or(to)).map_err(|error| unmade(to, &error))?;
-    fs::create_dir(&part)
-        .map_err(|error| unmade(&part, &format!("{error}; another backup is under way, or was killed: remove it then")))?;
+    fs::create_dir(&part).map_err(|error| {
+        unmade(&part, &format!("{error}; another backup is under way, or was killed: remove it then"))
+    })?;
     let made = make(settings, services, &part, to).await;
     if made.is_err() {
         // What is there of it is of no use, and would be in the next one's way.

@@ -20,11 +20,11 @@ pub mod module;
 mod openmetrics;
 pub mod process;
 mod replays;
-mod verification;
 pub mod run;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
+mod verification;
 
 pub use admin::healthcheck;
 pub use backup::{backup, restore, restored};

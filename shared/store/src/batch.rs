@@ -193,8 +193,9 @@ async fn commit_all<D: Decide>(
     let mut outcomes = Vec::with_capacity(count);
     for call in first.into_calls() {
         let single = Batch::of(vec![call]);
-        outcomes
-            .push(commit(db, decide, &single, repeats).await.map_or_else(|e| Err(Refused::from(e)), |mut one| one.remove(0)));
+        outcomes.push(
+            commit(db, decide, &single, repeats).await.map_or_else(|e| Err(Refused::from(e)), |mut one| one.remove(0)),
+        );
     }
     outcomes
 }

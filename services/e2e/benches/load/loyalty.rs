@@ -170,11 +170,8 @@ async fn batch(channel: &Channel, token: &Token, batch: &str) {
         expire_time,
         ..Default::default()
     };
-    let request = CreateCouponBatchRequest {
-        request_id: id(),
-        coupon_batch_id: batch.into(),
-        coupon_batch: Some(made),
-    };
+    let request =
+        CreateCouponBatchRequest { request_id: id(), coupon_batch_id: batch.into(), coupon_batch: Some(made) };
     let mut client = CouponServiceClient::new(channel.clone());
     client.create_coupon_batch(with_token(request, token)).await.unwrap();
 }

@@ -26,8 +26,8 @@ pub mod points;
 pub mod program;
 pub mod purchase;
 pub mod returns;
-pub mod rule;
 pub mod reward;
+pub mod rule;
 pub mod settling;
 pub mod spending;
 

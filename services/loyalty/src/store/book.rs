@@ -12,6 +12,7 @@ use guanxi_store::{Change, Result, Tx};
 use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
+use super::member_orders::Kept;
 use super::programs::Programs;
 use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing};
 use crate::domain::account::{Account, Changes};
@@ -20,7 +21,6 @@ use crate::domain::fact::facts;
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::ledger::{Book, Command, Lots};
 use crate::domain::lot::{Lot, LotId};
-use crate::domain::order::OrderRecord;
 use crate::domain::program::PendingPolicy;
 
 /// What accounts must be loaded with.
@@ -216,9 +216,9 @@ pub fn changes(
         holds,
         parts,
         member_orders::new(&set.new_orders)?,
-        member_orders::changed(&set.orders)?,
         member_orders::new_returns(&set.returns),
     ];
+    changes.extend(member_orders::changed(&set.orders)?);
     changes.extend(earned::changes(accounts, &taken)?);
     count(tx, &set.entries);
     for (member, changes) in &taken {
@@ -254,8 +254,8 @@ struct Set<'a> {
     opened: Vec<(Uuid, &'a Lot)>,
     moved: Vec<(Uuid, &'a Lot)>,
     holds: Vec<(Uuid, &'a Hold)>,
-    new_orders: Vec<(Uuid, OrderId, &'a OrderRecord)>,
-    orders: Vec<(Uuid, OrderId, &'a OrderRecord)>,
+    new_orders: Vec<Kept<'a>>,
+    orders: Vec<Kept<'a>>,
     returns: Vec<(Uuid, &'a (OrderId, String, i32))>,
 }
 
@@ -273,7 +273,8 @@ impl<'a> Set<'a> {
         self.holds.extend(changes.holds.iter().filter_map(|id| Some((root, account.holds.get(id)?))));
         for id in &changes.orders {
             let orders = if changes.new_orders.contains(id) { &mut self.new_orders } else { &mut self.orders };
-            orders.extend(account.orders.get(id).map(|record| (root, *id, record)));
+            let earned = changes.earned.iter().find(|earned| earned.order == *id);
+            orders.extend(account.orders.get(id).map(|record| Kept { member: root, order: *id, record, earned }));
         }
         self.returns.extend(changes.returns.iter().map(|line| (root, line)));
     }

@@ -30,13 +30,17 @@ impl Retry {
         for service in services::names() {
             let failed = |status: tonic::Status| Failed::call(&format!("{service} RetryDeadLetters"), &status.into());
             let request = RetryDeadLettersRequest { service: service.to_owned() };
-            retried.extend(client.admin(service).retry_dead_letters(request).await.map_err(failed)?.into_inner().services);
+            retried
+                .extend(client.admin(service).retry_dead_letters(request).await.map_err(failed)?.into_inner().services);
         }
         say!("{}", table(&retried));
         match retried.iter().map(|one| one.remaining).sum() {
             0 => Ok(()),
             1 => Err(Failed::new("one event cannot be handled yet: guanxi verify names it")),
-            more => Err(Failed::new(format!("{} events cannot be handled yet: guanxi verify names them", shown::integer(more)))),
+            more => Err(Failed::new(format!(
+                "{} events cannot be handled yet: guanxi verify names them",
+                shown::integer(more)
+            ))),
         }
     }
 }

@@ -3,7 +3,7 @@
 use futures::stream::{self, BoxStream, StreamExt};
 use guanxi_contracts::common::v1::{
     FlowPosition, GetFlowLagRequest, GetFlowLagResponse, GetSummaryRequest, GetSummaryResponse, InvariantResult,
-    InvariantViolation, RetryDeadLettersRequest, RetryDeadLettersResponse, RetriedDeadLetters, ServiceFlow,
+    InvariantViolation, RetriedDeadLetters, RetryDeadLettersRequest, RetryDeadLettersResponse, ServiceFlow,
     ServiceSummary, VerifyRequest, VerifyResponse, verify_response::Item,
 };
 use guanxi_contracts::server::common_v1::admin_service_server::AdminService;

@@ -1,7 +1,7 @@
 //! Events from one service to another, over every bus and both databases, through crashes.
 
-use guanxi_contracts::common::v1::{GetSummaryRequest, RetryDeadLettersRequest};
 use guanxi_contracts::common::v1::figure::Value;
+use guanxi_contracts::common::v1::{GetSummaryRequest, RetryDeadLettersRequest};
 
 use crate::sample::{self, POISON, SERVICE, order, orders};
 

@@ -5,8 +5,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Request;
@@ -16,6 +17,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::ReusableBoxFuture;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
@@ -179,17 +181,38 @@ impl Connection {
         let ServerSettings { connection_age, connection_grace, .. } = &self.server.settings;
         let old = tokio::time::sleep(shortened(*connection_age));
         tokio::select! {
-            ended = connection.as_mut() => return ended.map_err(io::Error::other),
+            ended = by_turns(connection.as_mut()) => return ended.map_err(io::Error::other),
             () = self.shutdown.begun() => connection.as_mut().graceful_shutdown(),
             () = old => {
                 // No new calls; those under way end by their deadlines, streams because we say so.
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
-                    ended = connection.as_mut() => return ended.map_err(io::Error::other),
+                    ended = by_turns(connection.as_mut()) => return ended.map_err(io::Error::other),
                     () = tokio::time::sleep(*connection_grace) => self.shutdown.begin(),
                 }
             }
         }
-        connection.await.map_err(io::Error::other)
+        by_turns(connection).await.map_err(io::Error::other)
+    }
+}
+
+/// Has a connection that is woken wait until whatever can run now has run: answers that are ready together are written
+/// together then, instead of one packet each. It waits for nothing else, so a lone answer goes at once.
+fn by_turns<F>(connection: Pin<&mut F>) -> ByTurns<'_, F> {
+    ByTurns { connection, turn: ReusableBoxFuture::new(tokio::task::yield_now()) }
+}
+
+struct ByTurns<'a, F> {
+    connection: Pin<&'a mut F>,
+    turn: ReusableBoxFuture<'static, ()>,
+}
+
+impl<F: Future> Future for ByTurns<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        ready!(self.turn.poll(context));
+        self.turn.set(tokio::task::yield_now());
+        self.connection.as_mut().poll(context)
     }
 }

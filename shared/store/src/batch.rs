@@ -94,22 +94,26 @@ impl<D: Decide> GroupCommit<D> {
     /// # Errors
     /// What the decision refused; `REQUEST_ID_REUSED`; `OVERLOADED` where too many wait; UNAVAILABLE where the database
     /// could not take it.
-    pub async fn submit(
+    pub fn submit(
         &self,
         call: &Call,
         root: Uuid,
         write: Option<Write>,
         command: D::Command,
-    ) -> Result<Written, Refused> {
+    ) -> impl Future<Output = Result<Written, Refused>> + Send + use<D> {
+        // Not within the future: it would keep room for the command while it waits, and be moved with it.
         let (answer, answered) = oneshot::channel();
         let call = BatchCall { call: call.clone(), write, command };
         let waiting = Waiting { call, since: Instant::now(), answer };
         let lane = usize::from(root.as_bytes()[15]) % self.lanes.len();
-        self.lanes[lane].try_send(waiting).map_err(|error| match error {
+        let sent = self.lanes[lane].try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => overloaded(),
             mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
-        answered.await.map_err(|_| stopping())?
+        });
+        async move {
+            sent?;
+            answered.await.map_err(|_| stopping())?
+        }
     }
 }
 

@@ -44,16 +44,16 @@ impl Points {
     }
 
     /// Has a command decided with those that wait beside it, and answers once it is committed.
-    async fn submit<M: Mutation, R: Message + Default>(
+    fn submit<M: Mutation, R: Message + Default>(
         &self,
         call: &Call,
         method: &'static str,
         message: &M,
         post: Post,
-    ) -> Result<R, Refused> {
+    ) -> impl Future<Output = Result<R, Refused>> + Send + use<M, R> {
         let root = post.member.uuid();
-        let write = write(method, root, message)?;
-        reply(&self.queue.submit(call, root, Some(write), post).await?)
+        let submitted = write(method, root, message).map(|write| self.queue.submit(call, root, Some(write), post));
+        async move { reply(&submitted?.await?) }
     }
 
     fn now(&self) -> Timestamp {

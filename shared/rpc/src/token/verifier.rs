@@ -82,7 +82,8 @@ impl Verifier {
         if let Some(known) = self.remembered(token) {
             return alive(&known);
         }
-        let (claims, generation) = self.claims(token).await?;
+        // Apart, since it is done once for each token and would make every call's future large.
+        let (claims, generation) = Box::pin(self.claims(token)).await?;
         let known = Known { caller: claims.caller().ok_or(Refused::Invalid)?, exp: claims.exp, generation };
         let caller = alive(&known)?;
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ pub mod gift_cards;
 pub mod holds;
 pub mod invariants;
 mod invariants_earning;
+mod invariants_ledger;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;

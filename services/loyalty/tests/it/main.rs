@@ -16,6 +16,7 @@ mod olist;
 mod programs;
 mod returns;
 mod rules;
+mod schema;
 mod spending;
 mod strangers;
 mod support;

@@ -49,6 +49,7 @@ PARTS = [
     points.earning,
     points.holds,
     points.returns,
+    points.adjustments,
     points.readings,
     points.bad_requests,
     campaigns.campaigns,

@@ -84,6 +84,32 @@ def returns(suite):
     suite.refused(more, "FAILED_PRECONDITION", "RETURN_EXCEEDS_PURCHASE")
 
 
+def adjustments(suite):
+    """Points credited and taken by hand, with a reason that is kept."""
+    credit = pb.AdjustPointsRequest(member=suite.member, points=10, reason="a late parcel", goodwill=True)
+    other = copy(credit)
+    other.points = 11
+    credited = suite.once(credit, other)
+    suite.same((credited.points, credited.lot.points, credited.balance.available), (10, 10, 25), "what was credited")
+    debit = pb.AdjustPointsRequest(member=suite.member, points=-10, reason="a mistake")
+    taken = suite.ask(debit)
+    suite.same((taken.points, taken.HasField("lot"), taken.balance.available), (-10, False, 15), "what was taken")
+    entries = suite.ask(pb.ListEntriesRequest(member=suite.member)).entries
+    suite.same(
+        [(entry.kind, entry.reason) for entry in entries if entry.adjusted_by],
+        [(pb.ENTRY_KIND_ADJUST_DEBIT, "a mistake"), (pb.ENTRY_KIND_ADJUST_GOODWILL, "a late parcel")],
+        "the entries made by hand",
+    )
+    debit.request_id, debit.points = "", -16
+    suite.refused(debit, "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    suite.invalid(pb.AdjustPointsRequest(points=10**12 + 1), "request_id", "member", "points", "reason")
+    wrong = pb.AdjustPointsRequest(member=suite.member, points=-1, reason="?", goodwill=True)
+    wrong.expire_time.FromDatetime(suite.now + timedelta(days=1))
+    suite.invalid(wrong, "goodwill=ADJUSTMENT_CONTRADICTS", "expire_time=ADJUSTMENT_CONTRADICTS")
+    none = suite.other("members")
+    suite.missing(pb.AdjustPointsRequest(member=none, points=1, reason="?"), "member", none)
+
+
 def readings(suite):
     """Balances as they were and as they were known, entries by page and order, and what expires."""
     entries = suite.pages(pb.ListEntriesRequest(member=suite.member), "entries", 3)

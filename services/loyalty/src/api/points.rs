@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::wire::{ledger as wire, purchase};
 use super::{past, reply};
+use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
 use crate::domain::entry::{HoldId, OrderId};
@@ -26,7 +27,10 @@ use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
 use crate::domain::spending::{Earn, Spend};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, budgets, earned as kept, entries, member_orders, reading};
+use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading};
+
+/// How many characters of a token's subject are kept; identity providers make no longer ones.
+const LONGEST_SUBJECT: usize = 255;
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -194,6 +198,26 @@ impl PointsService for Points {
         .await
     }
 
+    async fn adjust_points(
+        &self,
+        request: Request<AdjustPointsRequest>,
+    ) -> Result<Response<AdjustPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, expires_at) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::instant(message.expire_time.as_ref(), "expire_time"),
+            ))?;
+            let AdjustPointsRequest { points, goodwill, clamp, .. } = message;
+            let asked = Asked { points, goodwill, expires_at, clamp };
+            let subject = call.caller.subject.chars().take(LONGEST_SUBJECT).collect();
+            let adjust = Adjust::new(asked, message.reason.clone(), subject, self.now()).refuse()?;
+            let post = Post { member, command: Command::Adjust(adjust), reply: adjusted };
+            self.submit(&call, "PointsService/AdjustPoints", &message, post).await
+        })
+        .await
+    }
+
     async fn get_balance(&self, request: Request<GetBalanceRequest>) -> Result<Response<GetBalanceResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
@@ -239,7 +263,8 @@ impl PointsService for Points {
             let orders: Vec<(Uuid, Uuid)> = orders.into_iter().map(|order| (member.uuid(), order)).collect();
             let named = member_orders::load(connection, &orders).await?;
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named)).collect();
+            let notes = adjustments::notes(connection, member.uuid(), &found).await?;
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await
@@ -328,6 +353,12 @@ fn voided(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
     let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
     let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
     VoidHoldResponse { hold, balance }.encode_to_vec()
+}
+
+fn adjusted(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
+    let Outcome::Adjusted(points, lot, left) = outcome else { unreachable!("an adjustment comes to what it moved") };
+    let lot = lot.map(|lot| wire::lot(member, &lot, None));
+    AdjustPointsResponse { points: points.get(), lot, balance: Some(wire::balance(&left)) }.encode_to_vec()
 }
 
 fn returned(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {

@@ -11,6 +11,7 @@ use guanxi_kernel::{OrderName, OrganizationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::adjusting::Adjusted;
 use super::campaign::CampaignShare;
 use super::cap::{Grant, Standing};
 use super::chain::ChainHash;
@@ -73,6 +74,8 @@ pub struct Changes {
     pub earned: Vec<EarnedOrder>,
     /// Points of campaigns that returned goods gave back.
     pub given_back: Vec<GivenBack>,
+    /// Postings that were made by hand.
+    pub adjusted: Vec<Adjusted>,
 }
 
 /// An order that earned, as it is kept beside its record.
@@ -133,6 +136,10 @@ pub(crate) struct Posting {
 impl Posting {
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn number(&self) -> i64 {
+        self.number
     }
 
     pub(crate) fn about_order(mut self, order: Option<OrderId>) -> Self {
@@ -257,12 +264,12 @@ impl Account {
     pub(crate) fn credit(
         &mut self,
         posting: Posting,
+        what: Movement,
         points: Points,
         active_from: Option<Timestamp>,
         expires_at: Option<Timestamp>,
         sliding: bool,
     ) -> LotId {
-        let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
         let entry = self.entry(posting, what, None, points, active_from, expires_at);
         let lot = Lot::opened_by(&entry, sliding);
         let id = lot.id;

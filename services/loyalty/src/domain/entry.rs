@@ -93,11 +93,17 @@ text_enum! {
         Uncover = "UNCOVER",
         /// An expiry was undone by a return: the points would have paid a deficit before they expired.
         Unexpire = "UNEXPIRE",
+        /// Points were credited by hand.
+        AdjustCredit = "ADJUST_CREDIT",
+        /// The same, to make good for something: no milestone counts them.
+        Goodwill = "ADJUST_GOODWILL",
+        /// Points were taken by hand.
+        AdjustDebit = "ADJUST_DEBIT",
     }
 }
 
 text_enum! {
-    /// An account of the ledger: three of the program's, three of the member's.
+    /// An account of the ledger: the program's, and three of the member's.
     LedgerAccount {
         /// The program's: what it gave out.
         Issued = "ISSUED",
@@ -105,6 +111,8 @@ text_enum! {
         Redeemed = "REDEEMED",
         /// The program's: what expired.
         Breakage = "BREAKAGE",
+        /// The program's: what was credited by hand, less what was taken so.
+        Adjusted = "ADJUSTED",
         /// The member's: points in lots, pending or active, that are not held.
         Open = "OPEN",
         /// The member's: points set aside.
@@ -147,6 +155,13 @@ pub struct Entry {
     pub hash: Option<ChainHash>,
 }
 
+impl Entry {
+    /// Whether it opened its lot: a lot bears the number of the entry that did.
+    pub fn opens_lot(&self) -> bool {
+        self.lot == Some(LotId(self.number))
+    }
+}
+
 /// What an account's entries add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
@@ -164,6 +179,8 @@ pub struct Totals {
     pub expired: Points,
     /// Taken back for returned orders, less what was restored.
     pub reversed: Points,
+    /// Credited by hand, less what was taken so.
+    pub adjusted: Points,
 }
 
 impl Totals {
@@ -174,6 +191,7 @@ impl Totals {
             LedgerAccount::Issued => self.reversed -= entry.points,
             LedgerAccount::Redeemed => self.spent -= entry.points,
             LedgerAccount::Breakage => self.expired -= entry.points,
+            LedgerAccount::Adjusted => self.adjusted += entry.points,
             LedgerAccount::Open => self.open -= entry.points,
             LedgerAccount::Held => self.held -= entry.points,
             LedgerAccount::Deficit => self.deficit += entry.points,
@@ -182,14 +200,20 @@ impl Totals {
             LedgerAccount::Issued => self.reversed += entry.points,
             LedgerAccount::Redeemed => self.spent += entry.points,
             LedgerAccount::Breakage => self.expired += entry.points,
+            LedgerAccount::Adjusted => self.adjusted -= entry.points,
             LedgerAccount::Open => self.open += entry.points,
             LedgerAccount::Held => self.held += entry.points,
             LedgerAccount::Deficit => self.deficit -= entry.points,
         }
     }
 
-    /// What must be zero: unheld + held + spent + expired + reversed − deficit − earned.
+    /// Everything that was ever credited, less what was taken by hand.
+    pub fn credited(&self) -> Points {
+        self.earned + self.adjusted
+    }
+
+    /// What must be zero: unheld + held + spent + expired + reversed − deficit − credited.
     pub fn imbalance(&self) -> Points {
-        self.open + self.held + self.spent + self.expired + self.reversed - self.deficit - self.earned
+        self.open + self.held + self.spent + self.expired + self.reversed - self.deficit - self.credited()
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::account::Account;
+use super::adjusting::{Adjust, AdjustError};
 use super::balance::Balance;
 use super::earning::Budgets;
 use super::entry::{HoldId, OrderId};
@@ -35,6 +36,8 @@ pub enum Command {
     VoidHold(HoldId),
     /// Give back and take back for returned goods.
     Return(Return),
+    /// Credit or take by hand.
+    Adjust(Adjust),
     /// An order's last shipment was delivered: its points become active.
     Activate(OrderName, Timestamp),
     /// Write what time did: timed out holds, expired lots.
@@ -52,6 +55,8 @@ pub enum Outcome {
     Held(Hold, Balance),
     /// What a return did, and what is left.
     Returned(Returned, Balance),
+    /// What was credited by hand, or taken where it is negative; the lot of a credit; and what is left.
+    Adjusted(Points, Option<Lot>, Balance),
     /// How many points became active.
     Activated(Points),
     /// How many points expired.
@@ -76,6 +81,9 @@ pub enum LedgerError {
     /// A return is refused.
     #[error(transparent)]
     Return(#[from] ReturnError),
+    /// An adjustment is refused.
+    #[error(transparent)]
+    Adjust(#[from] AdjustError),
 }
 
 impl Refusal for LedgerError {
@@ -86,6 +94,7 @@ impl Refusal for LedgerError {
             Self::Insufficient(error) => error.refusal(),
             Self::Hold(error) => error.refusal(),
             Self::Return(error) => error.refusal(),
+            Self::Adjust(error) => error.refusal(),
         }
     }
 }
@@ -119,7 +128,7 @@ impl Command {
             Self::Spend(spend) => spend.order.as_ref().map(OrderId::from),
             Self::Return(given) => Some(OrderId::from(&given.order)),
             Self::Activate(order, _) => Some(OrderId::from(order)),
-            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Sweep => None,
+            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Adjust(_) | Self::Sweep => None,
         }
     }
 
@@ -193,6 +202,11 @@ impl Book {
                 let returned = account.return_order(program, given, seen, now)?;
                 seen.extend(account.changes.returns[before..].iter().map(|(_, _, line)| line));
                 Ok(Outcome::Returned(returned, account.balance(now)))
+            }
+            Command::Adjust(adjust) => {
+                let (points, lot) = account.adjust(program, adjust, now)?;
+                let lot = lot.map(|lot| account.lot(lot).clone());
+                Ok(Outcome::Adjusted(points, lot, account.balance(now)))
             }
             Command::Activate(order, at) => {
                 Ok(Outcome::Activated(account.activate(program, OrderId::from(order), *at, now)))

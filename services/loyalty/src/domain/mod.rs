@@ -1,6 +1,7 @@
 //! What loyalty means: pure values and decisions. No clock, no ids made inside, no database, no wire format.
 
 pub mod account;
+pub mod adjusting;
 pub mod backtest;
 pub mod balance;
 pub mod campaign;

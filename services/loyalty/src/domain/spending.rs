@@ -137,7 +137,7 @@ impl Account {
             member: Some(self.facts()),
         };
         let earning = earning(program, &occasion, &self.standing, budgets)?;
-        if self.totals.earned + earning.points > Points::MAX_CREDITED {
+        if self.totals.credited() + earning.points > Points::MAX_CREDITED {
             return Err(EarnError::AccountFull);
         }
         self.remember(earn, &earning, budgets);
@@ -148,7 +148,8 @@ impl Account {
             let active_from = program.active_from(earn.effective_time, delivered);
             let expires_at = active_from.and_then(|from| program.expires_at(from));
             let sliding = program.terms.expiry.is_sliding();
-            self.credit(posting, earning.points, active_from, expires_at, sliding)
+            let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
+            self.credit(posting, what, earning.points, active_from, expires_at, sliding)
         });
         self.cover(posting);
         Ok(Earned { earning, lot })

@@ -30,6 +30,7 @@ const ACCOUNTS: Table = Table::new(
         Column::int("spent"),
         Column::int("expired"),
         Column::int("reversed"),
+        Column::int("adjusted"),
     ],
 );
 
@@ -47,6 +48,7 @@ const TOTALS: Table = Table::new(
         Column::int("spent"),
         Column::int("expired"),
         Column::int("reversed"),
+        Column::int("adjusted"),
     ],
 );
 
@@ -72,7 +74,7 @@ pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> 
 pub fn new(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&ACCOUNTS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted] = totals(account);
         rows.push([
             account.member.uuid().into(),
             account.organization.slug().into(),
@@ -88,6 +90,7 @@ pub fn new(accounts: &[&Account]) -> Change {
             spent,
             expired,
             reversed,
+            adjusted,
         ]);
     }
     rows.inserting()
@@ -97,7 +100,7 @@ pub fn new(accounts: &[&Account]) -> Change {
 pub fn changed(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&TOTALS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted] = totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
         rows.push([
             root,
@@ -111,6 +114,7 @@ pub fn changed(accounts: &[&Account]) -> Change {
             spent,
             expired,
             reversed,
+            adjusted,
         ]);
     }
     rows.updating(&["root_id"])
@@ -120,8 +124,8 @@ fn chain(account: &Account) -> guanxi_store::Cell {
     account.chain.as_bytes().to_vec().into()
 }
 
-fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
-    let Totals { open, held, deficit, earned, spent, expired, reversed } = account.totals;
+fn totals(account: &Account) -> [guanxi_store::Cell; 9] {
+    let Totals { open, held, deficit, earned, spent, expired, reversed, adjusted } = account.totals;
     [
         account.last_activity.into(),
         open.get().into(),
@@ -131,6 +135,7 @@ fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
         spent.get().into(),
         expired.get().into(),
         reversed.get().into(),
+        adjusted.get().into(),
     ]
 }
 
@@ -146,6 +151,7 @@ pub(super) fn account(row: Model) -> Result<Account> {
         spent: Points::new(row.spent),
         expired: Points::new(row.expired),
         reversed: Points::new(row.reversed),
+        adjusted: Points::new(row.adjusted),
     };
     account.last_entry = row.last_entry;
     account.chain = row.last_hash.as_deref().map_or(Ok(ChainHash::START), super::hash)?;

@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
 use super::programs::Programs;
-use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing};
+use super::{accounts, adjustments, earned, entries, holds, lots, member_orders, orders, outgoing};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -217,6 +217,7 @@ pub fn changes(
         parts,
         member_orders::kept(&set.orders)?,
         member_orders::new_returns(&set.returns),
+        adjustments::new(&taken),
     ];
     changes.extend(earned::changes(accounts, &taken)?);
     count(tx, &set.entries);

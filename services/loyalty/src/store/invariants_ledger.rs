@@ -9,7 +9,21 @@ use crate::domain::entry::{EntryKind, LedgerAccount};
 
 /// Every invariant of the ledger.
 pub(super) fn all() -> Vec<Invariant> {
-    vec![Invariant::new("entries-are-of-known-kinds", |db| async move { known_kinds(&db).await })]
+    vec![
+        Invariant::new("entries-are-of-known-kinds", |db| async move { known_kinds(&db).await }),
+        Invariant::sql(
+            "adjustments-have-a-reason",
+            "SELECT COUNT(*) FROM adjustments",
+            "SELECT 'adjustment', 'of ' || CAST(a.points AS varchar(20)) || ' points, by its entries ' || \
+             CAST(CAST(COALESCE(e.points, 0) AS bigint) AS varchar(20)) FROM adjustments a LEFT JOIN (SELECT root_id, \
+             posting, SUM(CASE WHEN from_account = 'ADJUSTED' THEN points ELSE -points END) AS points FROM entries \
+             WHERE from_account = 'ADJUSTED' OR to_account = 'ADJUSTED' GROUP BY root_id, posting) AS e \
+             ON e.root_id = a.root_id AND e.posting = a.posting WHERE COALESCE(e.points, 0) <> a.points \
+             UNION ALL SELECT 'entry', 'made by hand, and nothing says why' FROM entries e \
+             WHERE (e.from_account = 'ADJUSTED' OR e.to_account = 'ADJUSTED') AND NOT EXISTS (SELECT 1 FROM adjustments a \
+             WHERE a.root_id = e.root_id AND a.posting = e.posting)",
+        ),
+    ]
 }
 
 #[derive(FromQueryResult)]

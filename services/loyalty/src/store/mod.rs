@@ -1,6 +1,7 @@
 //! What loyalty keeps, one file of functions for each aggregate. Everything hot is read and written in sets.
 
 pub mod accounts;
+pub mod adjustments;
 pub mod book;
 pub mod budgets;
 pub mod campaigns;

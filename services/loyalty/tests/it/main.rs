@@ -1,6 +1,7 @@
 //! Loyalty as its clients and the other services see it, over every combination of database, bus and transport.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod adjusting;
 mod balances;
 mod campaigns;
 mod concurrency;

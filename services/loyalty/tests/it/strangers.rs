@@ -54,6 +54,7 @@ guanxi_testkit::matrix! {
         let void = VoidHoldRequest { request_id: request_id(), name: hold };
         assert_eq!(reason(points.void_hold(void).await), "NOT_FOUND");
         assert_eq!(reason(points.return_order(return_all(&member, "1")).await), "NOT_FOUND");
+        assert_eq!(reason(points.adjust_points(crate::adjusting::adjusting(&member, 1)).await), "NOT_FOUND");
         let request = GetBalanceRequest { member: member.clone(), as_of: None, known_at: None };
         assert_eq!(reason(points.get_balance(request).await), "NOT_FOUND");
         let request = ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() };

@@ -98,6 +98,17 @@ pub fn rows(t: &Things) -> Vec<Row> {
             },
         ),
         row(
+            "PointsService/AdjustPoints",
+            Missing,
+            AdjustPointsRequest {
+                request_id: id(),
+                member: member.clone(),
+                points: 1,
+                reason: "none".into(),
+                ..AdjustPointsRequest::default()
+            },
+        ),
+        row(
             "PointsService/GetBalance",
             Missing,
             GetBalanceRequest { member: member.clone(), ..GetBalanceRequest::default() },

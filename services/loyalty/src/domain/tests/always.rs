@@ -15,6 +15,7 @@ enum Doing {
     Deliver(u8),
     Return(u8, i32, i64),
     ReturnAll(u8),
+    Adjust(i64, Option<i64>, bool),
     Sweep,
 }
 
@@ -29,6 +30,8 @@ fn doing() -> impl Strategy<Value = Doing> {
         2 => order().prop_map(Doing::Deliver),
         3 => (order(), 1..3_i32, 1..4_000_i64).prop_map(|(order, line, amount)| Doing::Return(order, line, amount)),
         1 => order().prop_map(Doing::ReturnAll),
+        2 => (1..60_i64, any::<bool>(), prop::option::of(1..40_i64), any::<bool>())
+            .prop_map(|(points, take, days, clamp)| Doing::Adjust(if take { -points } else { points }, days, clamp)),
         1 => Just(Doing::Sweep),
     ]
 }
@@ -81,6 +84,7 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
             till.give(&order_number.to_string(), &format!("r{number}"), vec![(line, Extent::Amount(amount))]).is_err()
         }
         Doing::ReturnAll(order_number) => till.give(&order_number.to_string(), &format!("r{number}"), vec![]).is_err(),
+        Doing::Adjust(amount, days, clamp) => till.adjust(amount, days, clamp).is_err(),
         Doing::Sweep => {
             till.expire();
             false

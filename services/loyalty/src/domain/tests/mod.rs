@@ -12,6 +12,7 @@ use guanxi_kernel::{OrderName, OrganizationId, Uuid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
+use super::adjusting::{Adjust, AdjustError, Asked};
 use super::balance::verify;
 use super::earning::Budgets;
 use super::earning::tests::{line, purchase};
@@ -170,6 +171,16 @@ impl Till {
 
     fn give_all(&mut self, number: &str) -> Returned {
         self.give(number, "all", vec![]).expect("it is returned")
+    }
+
+    /// Credits by hand, or takes where it is negative; a credit may have an expiry of its own, in days.
+    fn adjust(&mut self, amount: i64, days: Option<i64>, clamp: bool) -> Result<Points, AdjustError> {
+        let days = days.filter(|_| amount > 0).map(|days| SignedDuration::from_hours(24 * days));
+        let expires_at = days.map(|days| self.now.checked_add(days).expect("in range"));
+        let asked = Asked { points: amount, goodwill: false, expires_at, clamp: clamp && amount < 0 };
+        let adjust = Adjust::new(asked, "why".into(), "who".into(), self.now).expect("it fits together");
+        let adjusted = self.account.adjust(&self.program, &adjust, self.now);
+        self.keep(adjusted.map(|(points, _)| points))
     }
 
     fn deliver(&mut self, number: &str) -> Points {

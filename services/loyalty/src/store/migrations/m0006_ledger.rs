@@ -1,4 +1,4 @@
-//! The ledger in full. The lists of the words of entries go from the schema: a new kind of entry needs no change of it then,
+//! The ledger in full: what is credited and taken by hand. The lists of the words of entries go from the schema: a new kind of entry needs no change of it then,
 //! and PostgreSQL, which parses a stored list with every statement that touches its table, no longer pays for them. The
 //! enums say what the words are, and the invariant `entries-are-of-known-kinds` that there are no others.
 
@@ -38,16 +38,28 @@ const SQLITE: &[&str] = &[
     "ALTER TABLE entries_unlisted RENAME TO entries",
 ];
 
+/// `{time}` stands for the type of instants, which the two databases call differently.
+const STATEMENTS: &[&str] = &[
+    "ALTER TABLE accounts ADD COLUMN adjusted bigint NOT NULL DEFAULT 0",
+    // Why a posting was made by hand, and by whom. Never changed.
+    "CREATE TABLE adjustments (root_id uuid NOT NULL, posting bigint NOT NULL, points bigint NOT NULL, \
+     reason varchar(500) NOT NULL, subject varchar(255) NOT NULL, create_time {time} NOT NULL, \
+     PRIMARY KEY (root_id, posting))",
+];
+
 #[async_trait]
 impl MigrationTrait for Ledger {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let unlisting = match connection.get_database_backend() {
-            DbBackend::Postgres => POSTGRES,
-            _ => SQLITE,
+        let (unlisting, time) = match connection.get_database_backend() {
+            DbBackend::Postgres => (POSTGRES, "timestamptz"),
+            _ => (SQLITE, "timestamp_with_timezone_text"),
         };
         for statement in unlisting {
             connection.execute_unprepared(statement).await?;
+        }
+        for statement in STATEMENTS {
+            connection.execute_unprepared(&statement.replace("{time}", time)).await?;
         }
         Ok(())
     }

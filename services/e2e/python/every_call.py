@@ -50,6 +50,7 @@ PARTS = [
     points.holds,
     points.returns,
     points.adjustments,
+    points.transfers,
     points.readings,
     points.bad_requests,
     campaigns.campaigns,

@@ -110,6 +110,32 @@ def adjustments(suite):
     suite.missing(pb.AdjustPointsRequest(member=none, points=1, reason="?"), "member", none)
 
 
+def transfers(suite):
+    """Points given to another member and back, with their expiry; none that are not there."""
+    friend = suite.ask(pb.EnrollMemberRequest(program=suite.club, customer=suite.third)).member.name
+    give = pb.TransferPointsRequest(member=suite.member, to_member=friend, points=5)
+    other = copy(give)
+    other.points = 6
+    given = suite.once(give, other)
+    suite.same((given.points, sum(lot.points for lot in given.lots), given.balance.available), (5, 5, 10), "the gift")
+    suite.true(all(lot.HasField("expires_at") for lot in given.lots), "what was given never expires")
+    suite.same(balance(suite, friend).available, 5, "what the friend has")
+    entry = suite.ask(pb.ListEntriesRequest(member=friend)).entries[0]
+    suite.same((entry.kind, entry.other_member), (pb.ENTRY_KIND_RECEIVE, suite.member), "the friend's entry")
+    suite.ask(pb.TransferPointsRequest(member=friend, to_member=suite.member, points=5))
+    suite.same(balance(suite, suite.member).available, 15, "what came back")
+    again = pb.TransferPointsRequest(member=friend, to_member=suite.member, points=1)
+    suite.refused(again, "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    again.to_member = friend
+    suite.refused(again, "FAILED_PRECONDITION", "TRANSFER_TO_SELF")
+    again.to_member = suite.members[suite.first]
+    suite.refused(again, "FAILED_PRECONDITION", "TRANSFER_BETWEEN_PROGRAMS")
+    suite.invalid(pb.TransferPointsRequest(), "request_id", "member", "to_member", "points")
+    none = suite.other("members")
+    suite.missing(pb.TransferPointsRequest(member=none, to_member=friend, points=1), "member", none)
+    suite.missing(pb.TransferPointsRequest(member=friend, to_member=none, points=1), "member", none)
+
+
 def readings(suite):
     """Balances as they were and as they were known, entries by page and order, and what expires."""
     entries = suite.pages(pb.ListEntriesRequest(member=suite.member), "entries", 3)

@@ -25,9 +25,10 @@ use crate::domain::points::Points as Amount;
 use crate::domain::program::ProgramId;
 use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
 use crate::domain::spending::{Earn, Spend};
+use crate::domain::transfer::Transfer;
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading};
+use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, transfers};
 
 /// How many characters of a token's subject are kept; identity providers make no longer ones.
 const LONGEST_SUBJECT: usize = 255;
@@ -218,6 +219,23 @@ impl PointsService for Points {
         .await
     }
 
+    async fn transfer_points(
+        &self,
+        request: Request<TransferPointsRequest>,
+    ) -> Result<Response<TransferPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, to) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::name(&message.to_member, "to_member"),
+            ))?;
+            let command = Command::Transfer(Transfer { to, points: Amount::new(message.points) });
+            let post = Post { member, command, reply: transferred };
+            self.submit(&call, "PointsService/TransferPoints", &message, post).await
+        })
+        .await
+    }
+
     async fn get_balance(&self, request: Request<GetBalanceRequest>) -> Result<Response<GetBalanceResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
@@ -264,7 +282,8 @@ impl PointsService for Points {
             let named = member_orders::load(connection, &orders).await?;
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
             let notes = adjustments::notes(connection, member.uuid(), &found).await?;
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes)).collect();
+            let others = transfers::others(connection, member.uuid(), &found).await?;
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await
@@ -359,6 +378,14 @@ fn adjusted(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
     let Outcome::Adjusted(points, lot, left) = outcome else { unreachable!("an adjustment comes to what it moved") };
     let lot = lot.map(|lot| wire::lot(member, &lot, None));
     AdjustPointsResponse { points: points.get(), lot, balance: Some(wire::balance(&left)) }.encode_to_vec()
+}
+
+fn transferred(_: MemberId, command: &Command, outcome: Outcome) -> Vec<u8> {
+    let (Outcome::Transferred(done, left), Command::Transfer(given)) = (outcome, command) else {
+        unreachable!("a transfer comes to what was given")
+    };
+    let lots = done.lots.iter().map(|lot| wire::lot(given.to, lot, None)).collect();
+    TransferPointsResponse { points: given.points.get(), lots, balance: Some(wire::balance(&left)) }.encode_to_vec()
 }
 
 fn returned(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {

@@ -23,6 +23,7 @@ use super::order::OrderRecord;
 use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
+use super::transfer::Side;
 
 /// A member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct Changes {
     pub given_back: Vec<GivenBack>,
     /// Postings that were made by hand.
     pub adjusted: Vec<Adjusted>,
+    /// Postings that have another half in the account of another member.
+    pub transfers: Vec<Side>,
 }
 
 /// An order that earned, as it is kept beside its record.

@@ -99,6 +99,10 @@ text_enum! {
         Goodwill = "ADJUST_GOODWILL",
         /// Points were taken by hand.
         AdjustDebit = "ADJUST_DEBIT",
+        /// Points went to another member.
+        Send = "SEND",
+        /// Points came from another member.
+        Receive = "RECEIVE",
     }
 }
 
@@ -113,6 +117,8 @@ text_enum! {
         Breakage = "BREAKAGE",
         /// The program's: what was credited by hand, less what was taken so.
         Adjusted = "ADJUSTED",
+        /// The program's: what is on its way from one member to another. Both postings are one commit, so it holds nothing.
+        Transit = "TRANSIT",
         /// The member's: points in lots, pending or active, that are not held.
         Open = "OPEN",
         /// The member's: points set aside.
@@ -181,6 +187,10 @@ pub struct Totals {
     pub reversed: Points,
     /// Credited by hand, less what was taken so.
     pub adjusted: Points,
+    /// Given to other members.
+    pub sent: Points,
+    /// Got from other members.
+    pub received: Points,
 }
 
 impl Totals {
@@ -192,6 +202,7 @@ impl Totals {
             LedgerAccount::Redeemed => self.spent -= entry.points,
             LedgerAccount::Breakage => self.expired -= entry.points,
             LedgerAccount::Adjusted => self.adjusted += entry.points,
+            LedgerAccount::Transit => self.received += entry.points,
             LedgerAccount::Open => self.open -= entry.points,
             LedgerAccount::Held => self.held -= entry.points,
             LedgerAccount::Deficit => self.deficit += entry.points,
@@ -201,6 +212,7 @@ impl Totals {
             LedgerAccount::Redeemed => self.spent += entry.points,
             LedgerAccount::Breakage => self.expired += entry.points,
             LedgerAccount::Adjusted => self.adjusted -= entry.points,
+            LedgerAccount::Transit => self.sent += entry.points,
             LedgerAccount::Open => self.open += entry.points,
             LedgerAccount::Held => self.held += entry.points,
             LedgerAccount::Deficit => self.deficit -= entry.points,
@@ -209,11 +221,12 @@ impl Totals {
 
     /// Everything that was ever credited, less what was taken by hand.
     pub fn credited(&self) -> Points {
-        self.earned + self.adjusted
+        self.earned + self.adjusted + self.received
     }
 
-    /// What must be zero: unheld + held + spent + expired + reversed − deficit − credited.
+    /// What must be zero: unheld + held + spent + expired + reversed + sent − deficit − credited.
     pub fn imbalance(&self) -> Points {
-        self.open + self.held + self.spent + self.expired + self.reversed - self.deficit - self.credited()
+        let gone = self.spent + self.expired + self.reversed + self.sent;
+        self.open + self.held + gone - self.deficit - self.credited()
     }
 }

@@ -20,6 +20,7 @@ use super::points::Points;
 use super::program::{Program, ProgramId};
 use super::returns::{Return, ReturnError, Returned};
 use super::spending::{Earn, EarnError, Earned, Insufficient, Spend};
+use super::transfer::{Transfer, TransferError, Transferred, transfer};
 
 /// Something to do to a member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Command {
     Return(Return),
     /// Credit or take by hand.
     Adjust(Adjust),
+    /// Give to another member.
+    Transfer(Transfer),
     /// An order's last shipment was delivered: its points become active.
     Activate(OrderName, Timestamp),
     /// Write what time did: timed out holds, expired lots.
@@ -57,6 +60,8 @@ pub enum Outcome {
     Returned(Returned, Balance),
     /// What was credited by hand, or taken where it is negative; the lot of a credit; and what is left.
     Adjusted(Points, Option<Lot>, Balance),
+    /// What was given to another member, and what is left.
+    Transferred(Transferred, Balance),
     /// How many points became active.
     Activated(Points),
     /// How many points expired.
@@ -84,6 +89,9 @@ pub enum LedgerError {
     /// An adjustment is refused.
     #[error(transparent)]
     Adjust(#[from] AdjustError),
+    /// Points are not given.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
 }
 
 impl Refusal for LedgerError {
@@ -95,6 +103,7 @@ impl Refusal for LedgerError {
             Self::Hold(error) => error.refusal(),
             Self::Return(error) => error.refusal(),
             Self::Adjust(error) => error.refusal(),
+            Self::Transfer(error) => error.refusal(),
         }
     }
 }
@@ -128,7 +137,8 @@ impl Command {
             Self::Spend(spend) => spend.order.as_ref().map(OrderId::from),
             Self::Return(given) => Some(OrderId::from(&given.order)),
             Self::Activate(order, _) => Some(OrderId::from(order)),
-            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Adjust(_) | Self::Sweep => None,
+            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) => None,
+            Self::Adjust(_) | Self::Transfer(_) | Self::Sweep => None,
         }
     }
 
@@ -136,6 +146,14 @@ impl Command {
     pub fn hold(&self) -> Option<HoldId> {
         match self {
             Self::CaptureHold(hold, _) | Self::VoidHold(hold) => Some(*hold),
+            _ => None,
+        }
+    }
+
+    /// The other member whose account it needs, for a credit: nothing of it but the totals.
+    pub fn receiver(&self) -> Option<MemberId> {
+        match self {
+            Self::Transfer(transfer) => Some(transfer.to),
             _ => None,
         }
     }
@@ -208,11 +226,24 @@ impl Book {
                 let lot = lot.map(|lot| account.lot(lot).clone());
                 Ok(Outcome::Adjusted(points, lot, account.balance(now)))
             }
+            Command::Transfer(given) => self.transfer(member, given, now),
             Command::Activate(order, at) => {
                 Ok(Outcome::Activated(account.activate(program, OrderId::from(order), *at, now)))
             }
             Command::Sweep => Ok(Outcome::Swept(account.expire(now))),
         }
+    }
+
+    fn transfer(&mut self, member: MemberId, given: &Transfer, now: Timestamp) -> Result<Outcome, LedgerError> {
+        if member == given.to {
+            return Err(TransferError::OwnAccount(member).into());
+        }
+        let mut sender = self.accounts.remove(&member).ok_or(LedgerError::UnknownMember(member))?;
+        let receiver = self.accounts.get_mut(&given.to).ok_or(LedgerError::UnknownMember(given.to));
+        let done = receiver.and_then(|receiver| Ok(transfer(&mut sender, receiver, given.points, now)?));
+        let left = sender.balance(now);
+        self.accounts.insert(member, sender);
+        Ok(Outcome::Transferred(done?, left))
     }
 }
 

@@ -30,6 +30,7 @@ pub mod returns;
 pub mod rule;
 pub mod settling;
 pub mod spending;
+pub mod transfer;
 
 #[cfg(test)]
 mod tests;

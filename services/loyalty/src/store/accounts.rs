@@ -31,6 +31,8 @@ const ACCOUNTS: Table = Table::new(
         Column::int("expired"),
         Column::int("reversed"),
         Column::int("adjusted"),
+        Column::int("sent"),
+        Column::int("received"),
     ],
 );
 
@@ -49,6 +51,8 @@ const TOTALS: Table = Table::new(
         Column::int("expired"),
         Column::int("reversed"),
         Column::int("adjusted"),
+        Column::int("sent"),
+        Column::int("received"),
     ],
 );
 
@@ -74,7 +78,8 @@ pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> 
 pub fn new(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&ACCOUNTS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received] =
+            totals(account);
         rows.push([
             account.member.uuid().into(),
             account.organization.slug().into(),
@@ -91,6 +96,8 @@ pub fn new(accounts: &[&Account]) -> Change {
             expired,
             reversed,
             adjusted,
+            sent,
+            received,
         ]);
     }
     rows.inserting()
@@ -100,7 +107,8 @@ pub fn new(accounts: &[&Account]) -> Change {
 pub fn changed(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&TOTALS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received] =
+            totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
         rows.push([
             root,
@@ -115,6 +123,8 @@ pub fn changed(accounts: &[&Account]) -> Change {
             expired,
             reversed,
             adjusted,
+            sent,
+            received,
         ]);
     }
     rows.updating(&["root_id"])
@@ -124,8 +134,8 @@ fn chain(account: &Account) -> guanxi_store::Cell {
     account.chain.as_bytes().to_vec().into()
 }
 
-fn totals(account: &Account) -> [guanxi_store::Cell; 9] {
-    let Totals { open, held, deficit, earned, spent, expired, reversed, adjusted } = account.totals;
+fn totals(account: &Account) -> [guanxi_store::Cell; 11] {
+    let Totals { open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received } = account.totals;
     [
         account.last_activity.into(),
         open.get().into(),
@@ -136,6 +146,8 @@ fn totals(account: &Account) -> [guanxi_store::Cell; 9] {
         expired.get().into(),
         reversed.get().into(),
         adjusted.get().into(),
+        sent.get().into(),
+        received.get().into(),
     ]
 }
 
@@ -152,6 +164,8 @@ pub(super) fn account(row: Model) -> Result<Account> {
         expired: Points::new(row.expired),
         reversed: Points::new(row.reversed),
         adjusted: Points::new(row.adjusted),
+        sent: Points::new(row.sent),
+        received: Points::new(row.received),
     };
     account.last_entry = row.last_entry;
     account.chain = row.last_hash.as_deref().map_or(Ok(ChainHash::START), super::hash)?;

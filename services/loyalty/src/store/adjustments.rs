@@ -61,11 +61,7 @@ pub fn new(taken: &[(MemberId, Changes)]) -> Change {
 ///
 /// # Errors
 /// The database's.
-pub async fn notes(
-    connection: &impl ConnectionTrait,
-    member: Uuid,
-    entries: &[Entry],
-) -> Result<BTreeMap<i64, Note>> {
+pub async fn notes(connection: &impl ConnectionTrait, member: Uuid, entries: &[Entry]) -> Result<BTreeMap<i64, Note>> {
     let by_hand = entries.iter().filter(|entry| [entry.from, entry.to].contains(&LedgerAccount::Adjusted));
     let postings: Vec<i64> = by_hand.map(|entry| entry.posting).collect();
     let (Some(first), Some(last)) = (postings.iter().min(), postings.iter().max()) else { return Ok(BTreeMap::new()) };

@@ -23,6 +23,29 @@ pub(super) fn all() -> Vec<Invariant> {
              WHERE (e.from_account = 'ADJUSTED' OR e.to_account = 'ADJUSTED') AND NOT EXISTS (SELECT 1 FROM adjustments a \
              WHERE a.root_id = e.root_id AND a.posting = e.posting)",
         ),
+        Invariant::sql(
+            "what-is-sent-is-received",
+            "SELECT COUNT(*) FROM accounts WHERE sent > 0 OR received > 0",
+            "SELECT 'program ' || program, 'sent ' || CAST(CAST(SUM(sent) AS bigint) AS varchar(20)) || ', received ' || \
+             CAST(CAST(SUM(received) AS bigint) AS varchar(20)) FROM accounts GROUP BY program \
+             HAVING SUM(sent) <> SUM(received)",
+        ),
+        Invariant::sql(
+            "transfers-have-two-halves",
+            "SELECT COUNT(*) FROM transfers",
+            "SELECT 'transfer', t.way || ' ' || CAST(t.points AS varchar(20)) || ' points, by its entries ' || \
+             CAST(CAST(COALESCE(e.points, 0) AS bigint) AS varchar(20)) || ', the other half ' || \
+             COALESCE(CAST(o.points AS varchar(20)), 'missing') FROM transfers t LEFT JOIN (SELECT root_id, posting, \
+             SUM(CASE WHEN to_account = 'TRANSIT' THEN points ELSE -points END) AS points FROM entries \
+             WHERE from_account = 'TRANSIT' OR to_account = 'TRANSIT' GROUP BY root_id, posting) AS e \
+             ON e.root_id = t.root_id AND e.posting = t.posting LEFT JOIN transfers o ON o.root_id = t.other \
+             AND o.posting = t.other_posting AND o.other = t.root_id AND o.other_posting = t.posting AND o.way <> t.way \
+             WHERE COALESCE(e.points, 0) <> CASE WHEN t.way = 'SENT' THEN t.points ELSE -t.points END \
+             OR o.points IS NULL OR o.points <> t.points \
+             UNION ALL SELECT 'entry', 'of a transfer that is not kept' FROM entries e \
+             WHERE (e.from_account = 'TRANSIT' OR e.to_account = 'TRANSIT') AND NOT EXISTS (SELECT 1 FROM transfers t \
+             WHERE t.root_id = e.root_id AND t.posting = e.posting)",
+        ),
     ]
 }
 

@@ -25,6 +25,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod programs;
 pub mod reading;
+pub mod transfers;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

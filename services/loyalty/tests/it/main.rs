@@ -21,4 +21,5 @@ mod schema;
 mod spending;
 mod strangers;
 mod support;
+mod transfers;
 mod verify;

@@ -109,6 +109,16 @@ pub fn rows(t: &Things) -> Vec<Row> {
             },
         ),
         row(
+            "PointsService/TransferPoints",
+            Missing,
+            TransferPointsRequest {
+                request_id: id(),
+                member: member.clone(),
+                to_member: "members/00000000-0000-4000-8000-000000000000".into(),
+                points: 1,
+            },
+        ),
+        row(
             "PointsService/GetBalance",
             Missing,
             GetBalanceRequest { member: member.clone(), ..GetBalanceRequest::default() },

@@ -67,12 +67,14 @@ pub fn hold(member: MemberId, hold: &Hold) -> proto::Hold {
     }
 }
 
-/// An entry as a message; `orders` names the orders, `notes` say by posting why it was made by hand.
+/// An entry as a message; `orders` names the orders, `notes` say by posting why it was made by hand, `others` from or to
+/// whom points went.
 pub fn entry(
     member: MemberId,
     entry: &Entry,
     orders: &BTreeMap<OrderId, OrderName>,
     notes: &BTreeMap<i64, Note>,
+    others: &BTreeMap<i64, MemberId>,
 ) -> proto::Entry {
     let note = notes.get(&entry.posting);
     let order = entry.order.and_then(|order| orders.get(&order));
@@ -93,6 +95,7 @@ pub fn entry(
         hash: entry.hash.map(|hash| hash.as_bytes().to_vec()).unwrap_or_default(),
         reason: note.map(|note| note.reason.clone()).unwrap_or_default(),
         adjusted_by: note.map(|note| note.subject.clone()).unwrap_or_default(),
+        other_member: others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -123,6 +126,8 @@ fn kind(kind: EntryKind) -> proto::EntryKind {
         EntryKind::AdjustCredit => proto::EntryKind::AdjustCredit,
         EntryKind::Goodwill => proto::EntryKind::AdjustGoodwill,
         EntryKind::AdjustDebit => proto::EntryKind::AdjustDebit,
+        EntryKind::Send => proto::EntryKind::Send,
+        EntryKind::Receive => proto::EntryKind::Receive,
     }
 }
 
@@ -132,6 +137,7 @@ fn account(account: LedgerAccount) -> proto::LedgerAccount {
         LedgerAccount::Redeemed => proto::LedgerAccount::Redeemed,
         LedgerAccount::Breakage => proto::LedgerAccount::Breakage,
         LedgerAccount::Adjusted => proto::LedgerAccount::Adjusted,
+        LedgerAccount::Transit => proto::LedgerAccount::Transit,
         LedgerAccount::Open => proto::LedgerAccount::Open,
         LedgerAccount::Held => proto::LedgerAccount::Held,
         LedgerAccount::Deficit => proto::LedgerAccount::Deficit,

@@ -6,7 +6,7 @@ use super::super::earning::tests::line;
 use super::*;
 
 #[derive(Debug, Clone)]
-enum Doing {
+pub(super) enum Doing {
     Earn(u8, i64),
     Spend(Option<u8>, i64, bool),
     Hold(u8, i64, Option<u8>, i64),
@@ -19,7 +19,7 @@ enum Doing {
     Sweep,
 }
 
-fn doing() -> impl Strategy<Value = Doing> {
+pub(super) fn doing() -> impl Strategy<Value = Doing> {
     let (order, hold) = (|| 0..6_u8, || 0..8_u8);
     prop_oneof![
         4 => (order(), 1..90_i64).prop_map(|(order, points)| Doing::Earn(order, points)),
@@ -36,7 +36,7 @@ fn doing() -> impl Strategy<Value = Doing> {
     ]
 }
 
-fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
+pub(super) fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
     let days = |count| Period { count, unit: PeriodUnit::Day };
     prop_oneof![
         Just(ExpiryPolicy::Never),
@@ -45,11 +45,11 @@ fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
     ]
 }
 
-fn overdraft() -> impl Strategy<Value = OverdraftPolicy> {
+pub(super) fn overdraft() -> impl Strategy<Value = OverdraftPolicy> {
     prop_oneof![Just(OverdraftPolicy::Refuse), Just(OverdraftPolicy::Clamp), (0..90_i64).prop_map(|f| allow(-f))]
 }
 
-fn run(till: &mut Till, number: usize, doing: &Doing) {
+pub(super) fn run(till: &mut Till, number: usize, doing: &Doing) {
     let before = till.account.clone();
     let refused = match *doing {
         Doing::Earn(order_number, amount) => {

@@ -4,6 +4,7 @@ mod always;
 mod cases;
 mod conditions;
 mod laws;
+mod moves;
 mod reference;
 mod rules;
 

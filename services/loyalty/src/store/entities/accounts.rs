@@ -23,6 +23,8 @@ pub struct Model {
     pub expired: i64,
     pub reversed: i64,
     pub adjusted: i64,
+    pub sent: i64,
+    pub received: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,5 @@
-//! The ledger in full: what is credited and taken by hand. The lists of the words of entries go from the schema: a new kind of entry needs no change of it then,
+//! The ledger in full: what is credited and taken by hand, what members give each other. The
+//! lists of the words of entries go from the schema: a new kind of entry needs no change of it then,
 //! and PostgreSQL, which parses a stored list with every statement that touches its table, no longer pays for them. The
 //! enums say what the words are, and the invariant `entries-are-of-known-kinds` that there are no others.
 
@@ -44,6 +45,12 @@ const STATEMENTS: &[&str] = &[
     // Why a posting was made by hand, and by whom. Never changed.
     "CREATE TABLE adjustments (root_id uuid NOT NULL, posting bigint NOT NULL, points bigint NOT NULL, \
      reason varchar(500) NOT NULL, subject varchar(255) NOT NULL, create_time {time} NOT NULL, \
+     PRIMARY KEY (root_id, posting))",
+    "ALTER TABLE accounts ADD COLUMN sent bigint NOT NULL DEFAULT 0",
+    "ALTER TABLE accounts ADD COLUMN received bigint NOT NULL DEFAULT 0",
+    // Both halves of a transfer, each with the other's member and posting. `way` is SENT or RECEIVED. Never changed.
+    "CREATE TABLE transfers (root_id uuid NOT NULL, posting bigint NOT NULL, way varchar(10) NOT NULL, \
+     other uuid NOT NULL, other_posting bigint NOT NULL, points bigint NOT NULL, create_time {time} NOT NULL, \
      PRIMARY KEY (root_id, posting))",
 ];
 

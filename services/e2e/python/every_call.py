@@ -51,6 +51,7 @@ PARTS = [
     points.returns,
     points.adjustments,
     points.transfers,
+    points.batches,
     points.readings,
     points.bad_requests,
     campaigns.campaigns,

@@ -136,6 +136,36 @@ def transfers(suite):
     suite.missing(pb.TransferPointsRequest(member=friend, to_member=none, points=1), "member", none)
 
 
+def batches(suite):
+    """Many commands in one commit: a chain stands or falls, what is free stands, circles are refused."""
+
+    def spend(key, points, linked_with=""):
+        command = pb.PostCommand(key=key, linked_with=linked_with)
+        command.spend.member, command.spend.points = suite.member, points
+        return command
+
+    def said(response):
+        return [(result.key, result.refused.reason or result.WhichOneof("outcome")) for result in response.results]
+
+    credit = pb.PostCommand(key="e")
+    credit.adjust.member, credit.adjust.points, credit.adjust.reason = suite.member, 1, "a gift"
+    batch = pb.BatchPostRequest(commands=[spend("a", 1), spend("b", 2, "c"), spend("c", 999), credit])
+    done = suite.once(batch, pb.BatchPostRequest(commands=[spend("a", 1)]))
+    wanted = [("a", "spent"), ("b", "LINKED_FAILED"), ("c", "POINTS_INSUFFICIENT"), ("e", "adjusted")]
+    suite.same(said(done), wanted, "what a batch came to")
+    suite.same(dict(done.results[1].refused.metadata), {"culprit": "c", "reason": "POINTS_INSUFFICIENT"}, "who failed")
+    suite.same(balance(suite, suite.member).available, 15, "what is left after the batch")
+    circle = pb.BatchPostRequest(commands=[spend("a", 1, "b"), spend("b", 1, "a")])
+    suite.refused(circle, "INVALID_ARGUMENT", "CHAIN_CYCLIC")
+    suite.refused(pb.BatchPostRequest(commands=[spend("a", 1, "b")]), "INVALID_ARGUMENT", "CHAIN_OPEN")
+    suite.invalid(pb.BatchPostRequest(), "request_id", "commands")
+    suite.invalid(pb.BatchPostRequest(commands=[spend("a", 1), spend("a", 1)]), "commands[1].key=KEY_REPEATED")
+    wrong = pb.PostCommand(key="?", linked_with="?")
+    wrong.place_hold.points = -1
+    fields = ("key", "linked_with", "place_hold.member", "place_hold.points")
+    suite.invalid(pb.BatchPostRequest(commands=[wrong]), *(f"commands[0].{field}" for field in fields))
+
+
 def readings(suite):
     """Balances as they were and as they were known, entries by page and order, and what expires."""
     entries = suite.pages(pb.ListEntriesRequest(member=suite.member), "entries", 3)

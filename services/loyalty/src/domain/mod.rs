@@ -21,6 +21,7 @@ pub mod gift_card;
 pub mod hold;
 pub mod ledger;
 pub mod lift;
+pub mod linking;
 pub mod lot;
 pub mod order;
 pub mod points;

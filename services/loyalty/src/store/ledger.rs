@@ -63,7 +63,8 @@ impl Decide for Ledger {
     }
 }
 
-fn may_write(book: &Book, member: MemberId, call: &Call) -> Result<(), Refused> {
+/// Whether the caller may change the points of a member; to one who may not read them, there is none.
+pub(super) fn may_write(book: &Book, member: MemberId, call: &Call) -> Result<(), Refused> {
     let readable = |organization: &_| call.caller.organizations.may_read(organization);
     match book.accounts.get(&member).filter(|account| readable(&account.organization)) {
         Some(account) => call.may_write(&account.organization),

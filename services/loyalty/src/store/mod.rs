@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod adjustments;
+pub mod batches;
 pub mod book;
 pub mod budgets;
 pub mod campaigns;

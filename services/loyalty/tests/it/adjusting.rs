@@ -31,7 +31,7 @@ guanxi_testkit::matrix! {
     async fn what_is_credited_by_hand_is_a_lot_and_says_why_and_by_whom(env: &Env) {
         let member = member(env, expiring_program(30)).await;
         earn(&env.client(), &member, "1", 100).await;
-        let clerk = env.client_as("clerk", &["loyalty.points.adjust", "loyalty.points.read"], &["*"]);
+        let clerk = env.client_as("clerk", &["loyalty.adjustments.write", "loyalty.points.read"], &["*"]);
         let until = at("2026-11-25T00:00:00Z");
         let request = AdjustPointsRequest {
             goodwill: true,

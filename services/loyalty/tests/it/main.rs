@@ -3,6 +3,7 @@
 
 mod adjusting;
 mod balances;
+mod batches;
 mod campaigns;
 mod concurrency;
 mod coupon_races;

@@ -10,7 +10,7 @@ use crate::things::{self, ORDER, Things};
 pub fn rows(t: &Things) -> Vec<Row> {
     let (member, id) = (t.member.clone(), request_id);
     let changed = Program { name: t.program.clone(), ..things::program("") };
-    use Fate::{Denied, Empty, Missing};
+    use Fate::{Denied, Empty, Missing, Rejected};
     let points = vec![
         row(
             "ProgramService/CreateProgram",
@@ -111,11 +111,26 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row(
             "PointsService/TransferPoints",
             Missing,
-            TransferPointsRequest {
+            TransferPointsRequest { request_id: id(), member: member.clone(), to_member: member.clone(), points: 1 },
+        ),
+        row(
+            "PointsService/BatchPost",
+            Rejected(|answer| match read::<BatchPostResponse>(answer).results.remove(0).outcome {
+                Some(post_result::Outcome::Refused(refused)) => refused.reason,
+                _ => String::new(),
+            }),
+            BatchPostRequest {
                 request_id: id(),
-                member: member.clone(),
-                to_member: "members/00000000-0000-4000-8000-000000000000".into(),
-                points: 1,
+                commands: vec![PostCommand {
+                    key: "a".into(),
+                    adjust: Some(PostAdjust {
+                        member: member.clone(),
+                        points: 1,
+                        reason: "none".into(),
+                        ..PostAdjust::default()
+                    }),
+                    ..PostCommand::default()
+                }],
             },
         ),
         row(

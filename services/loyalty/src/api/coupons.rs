@@ -173,7 +173,7 @@ impl CouponService for Coupons {
                 convert::each::<_, Vec<MemberId>>(members),
                 convert::instant(message.expire_time.as_ref(), "expire_time"),
             ))?;
-            if (message.count > 0) == !members.is_empty() {
+            if (message.count > 0) != members.is_empty() {
                 Err(Refused::invalid("count", "EXACTLY_ONE", "exactly one of count, members must be given"))?;
             }
             let needed = if members.is_empty() { BEARER_BITS } else { OWNED_BITS };

@@ -52,12 +52,26 @@ async fn schema(db: &Database) -> Vec<String> {
 
 const ROOT: &str = "01990000-0000-7000-8000-000000000001";
 
-/// An entry as the first release wrote it, as far as the schema then went.
-fn entry(db: &Database, number: i64, kind: &str) -> String {
-    let (root, time) = match db.backend() {
+/// A root and an instant, as they are written in SQL.
+fn words(db: &Database) -> (String, &'static str) {
+    match db.backend() {
         DbBackend::Sqlite => (format!("x'{}'", ROOT.replace('-', "")), "'2026-11-22T00:00:00.000000+00:00'"),
         _ => (format!("'{ROOT}'"), "'2026-11-22T00:00:00Z'"),
-    };
+    }
+}
+
+/// An account as the release before wrote it.
+fn account(db: &Database) -> String {
+    let (root, _) = words(db);
+    format!(
+        "INSERT INTO accounts (root_id, organization, program, customer, last_entry, open_points, held_points, deficit, \
+         earned, spent, expired, reversed) VALUES ({root}, 'default', 'test', {root}, 3, 60, 0, 0, 60, 0, 0, 0)"
+    )
+}
+
+/// An entry as the first release wrote it, as far as the schema then went.
+fn entry(db: &Database, number: i64, kind: &str) -> String {
+    let (root, time) = words(db);
     format!(
         "INSERT INTO entries (root_id, number, posting, kind, from_account, to_account, points, lot_id, effective_time, \
          create_time) VALUES ({root}, {number}, {number}, '{kind}', 'ISSUED', 'OPEN', {number}0, {number}, {time}, {time})"
@@ -88,6 +102,11 @@ async fn an_old_database_comes_to_the_schema_of_a_new_one(old: DatabaseConfig, n
     execute(&old, &entry(&old, 3, "EARN")).await.expect_err("the key is still one");
     execute(&old, &entry(&old, 0, "EARN")).await.expect_err("an entry moves at least one point");
     execute(&old, &entry(&old, 4, "OF_A_LATER_RELEASE")).await.unwrap();
+
+    // The release before knows nothing of the new columns and tables.
+    execute(&old, &account(&old)).await.unwrap();
+    let sql = "SELECT CAST(adjusted + sent + received AS varchar(20)) AS line FROM accounts";
+    assert_eq!(lines(&old, sql).await, ["0"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,7 @@ PARTS = [
     points.returns,
     points.adjustments,
     points.transfers,
+    points.payments,
     points.batches,
     points.readings,
     points.bad_requests,

@@ -136,6 +136,17 @@ def transfers(suite):
     suite.missing(pb.TransferPointsRequest(member=friend, to_member=none, points=1), "member", none)
 
 
+def payments(suite):
+    """Points pay for orders only where the program says what they are worth."""
+    spend = pb.SpendPointsRequest(member=suite.member, points=1)
+    spend.order_amount.currency_code, spend.order_amount.minor_units = "CNY", 1_000
+    suite.refused(spend, "FAILED_PRECONDITION", "POINTS_WITHOUT_VALUE")
+    spend.order_amount.currency_code = "JPY"
+    suite.invalid(spend, "order_amount.currency_code=CURRENCY_NOT_PROGRAMS")
+    spend.order_amount.currency_code = "cny"
+    suite.invalid(spend, "order_amount.currency_code")
+
+
 def batches(suite):
     """Many commands in one commit: a chain stands or falls, what is free stands, circles are refused."""
 
@@ -145,7 +156,9 @@ def batches(suite):
         return command
 
     def said(response):
-        return [(result.key, result.refused.reason or result.WhichOneof("outcome")) for result in response.results]
+        fields = [[field.name for field, _ in result.ListFields()] for result in response.results]
+        pairs = zip(response.results, fields, strict=True)
+        return [(result.key, result.refused.reason or names[1]) for result, names in pairs]
 
     credit = pb.PostCommand(key="e")
     credit.adjust.member, credit.adjust.points, credit.adjust.reason = suite.member, 1, "a gift"

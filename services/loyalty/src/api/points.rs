@@ -137,12 +137,13 @@ impl PointsService for Points {
     ) -> Result<Response<SpendPointsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) = convert::all((
+            let (member, order, order_amount) = convert::all((
                 convert::name(&message.member, "member"),
                 convert::optional_name(&message.order, "order"),
+                convert::money(message.order_amount.as_ref(), "order_amount"),
             ))?;
             let points = Amount::new(message.points);
-            let command = Command::Spend(Spend { points, order, clamp: message.clamp });
+            let command = Command::Spend(Spend { points, order, clamp: message.clamp, order_amount });
             self.submit(
                 &call,
                 "PointsService/SpendPoints",

@@ -18,6 +18,7 @@ use super::hold::{Hold, HoldError, PlaceHold};
 use super::lot::Lot;
 use super::points::Points;
 use super::program::{Program, ProgramId};
+use super::redemption::{SpendError, Spent};
 use super::returns::{Return, ReturnError, Returned};
 use super::spending::{Earn, EarnError, Earned, Insufficient, Spend};
 use super::transfer::{Transfer, TransferError, Transferred, transfer};
@@ -52,8 +53,8 @@ pub enum Command {
 pub enum Outcome {
     /// What an order earned, and the lot.
     Earned(Earned, Option<Lot>),
-    /// How many were spent, and what is left.
-    Spent(Points, Balance),
+    /// How many were spent, what they pay, and what is left.
+    Spent(Spent, Balance),
     /// The hold as it is now, and what is left.
     Held(Hold, Balance),
     /// What a return did, and what is left.
@@ -80,6 +81,9 @@ pub enum LedgerError {
     /// A debit that the balance does not cover.
     #[error(transparent)]
     Insufficient(#[from] Insufficient),
+    /// Points are not spent.
+    #[error(transparent)]
+    Spend(#[from] SpendError),
     /// A hold is not resolved.
     #[error(transparent)]
     Hold(#[from] HoldError),
@@ -100,6 +104,7 @@ impl Refusal for LedgerError {
             Self::UnknownMember(member) => Refused::not_found("member", member),
             Self::Earn(error) => error.refusal(),
             Self::Insufficient(error) => error.refusal(),
+            Self::Spend(error) => error.refusal(),
             Self::Hold(error) => error.refusal(),
             Self::Return(error) => error.refusal(),
             Self::Adjust(error) => error.refusal(),
@@ -198,8 +203,8 @@ impl Book {
                 Ok(Outcome::Earned(earned, lot))
             }
             Command::Spend(spend) => {
-                let points = account.spend(program, spend, now)?;
-                Ok(Outcome::Spent(points, account.balance(now)))
+                let spent = account.redeem(program, spend, now)?;
+                Ok(Outcome::Spent(spent, account.balance(now)))
             }
             Command::PlaceHold(hold) => {
                 account.place_hold(program, hold, now)?;

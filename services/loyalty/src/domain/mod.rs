@@ -27,6 +27,7 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod purchase;
+pub mod redemption;
 pub mod returns;
 pub mod rule;
 pub mod settling;

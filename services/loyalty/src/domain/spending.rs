@@ -1,7 +1,7 @@
 //! Earning and spending: a credit pays a deficit first; a debit takes lots soonest expiry first and may end below zero
 //! only as far as the program allows.
 
-use guanxi_kernel::{OrderName, Refusal, Refused};
+use guanxi_kernel::{Money, OrderName, Refusal, Refused};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -87,6 +87,8 @@ pub struct Spend {
     pub order: Option<OrderName>,
     /// Whether to spend what there is where it is less.
     pub clamp: bool,
+    /// What the order costs; the program's terms say then how many points may pay for it.
+    pub order_amount: Option<Money>,
 }
 
 /// A debit that the balance does not cover.
@@ -181,7 +183,7 @@ impl Account {
         self.changes.earned.push(earned);
     }
 
-    /// Spends points, as the clock says. Needs the open lots. Says how many were spent.
+    /// Spends points, as the clock says, whatever the order costs. Needs the open lots. Says how many were spent.
     ///
     /// # Errors
     /// [`Insufficient`] where there are fewer and nobody clamps; nothing but what was due is changed then.

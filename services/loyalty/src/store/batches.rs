@@ -29,6 +29,9 @@ pub struct Item {
     pub command: Command,
 }
 
+/// What one command came to.
+pub type Answer = Result<Outcome, Refused>;
+
 /// A batch with how its outcomes are answered.
 #[derive(Debug)]
 pub struct PostAll {
@@ -37,7 +40,7 @@ pub struct PostAll {
     /// Which of them stand or fall together: the places of each chain.
     pub chains: Vec<Vec<usize>>,
     /// The encoded reply, of one outcome for each command.
-    pub reply: fn(&[Item], Vec<Result<Outcome, Refused>>) -> Vec<u8>,
+    pub reply: fn(&[Item], Vec<Answer>) -> Vec<u8>,
 }
 
 /// Decides batches.
@@ -79,8 +82,8 @@ impl Decide for Batches {
 }
 
 /// What each command of a batch comes to, in the order of the batch.
-fn outcomes(tx: &Tx, book: &mut Book, call: &Call, batch: &PostAll) -> Vec<Result<Outcome, Refused>> {
-    let mut outcomes: Vec<Option<Result<Outcome, Refused>>> = batch.items.iter().map(|_| None).collect();
+fn outcomes(tx: &Tx, book: &mut Book, call: &Call, batch: &PostAll) -> Vec<Answer> {
+    let mut outcomes: Vec<Option<Answer>> = batch.items.iter().map(|_| None).collect();
     for chain in &batch.chains {
         match decide(tx, book, call, &batch.items, chain) {
             Ok(decided) => chain.iter().zip(decided).for_each(|(at, outcome)| outcomes[*at] = Some(Ok(outcome))),

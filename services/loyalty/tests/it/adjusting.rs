@@ -39,7 +39,7 @@ guanxi_testkit::matrix! {
             ..adjusting(&member, 40)
         };
         let made = adjust(&clerk, request.clone()).await;
-        assert_eq!((made.points, made.balance.clone().unwrap().available), (40, 140));
+        assert_eq!((made.points, made.balance.unwrap().available), (40, 140));
         let lot = made.lot.clone().unwrap();
         assert_eq!((lot.open_points, lot.expires_at.as_ref().and_then(from_proto)), (40, Some(until)));
         assert_eq!(adjust(&clerk, request).await, made, "the same answer");

@@ -2,7 +2,6 @@
 
 use futures::future::join_all;
 use guanxi_client::{Client, Error, request_id};
-use guanxi_contracts::loyalty::v1::post_result::Outcome;
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_testkit::Env;
 
@@ -49,10 +48,7 @@ async fn post(client: &Client, commands: Vec<PostCommand>) -> Vec<PostResult> {
 
 /// The key of a result with its reason, or with `done`.
 fn said_of(result: &PostResult) -> (&str, &str) {
-    match &result.outcome {
-        Some(Outcome::Refused(refused)) => (&result.key, &refused.reason),
-        _ => (&result.key, "done"),
-    }
+    (&result.key, result.refused.as_ref().map_or("done", |refused| &refused.reason))
 }
 
 /// The same of all.
@@ -91,7 +87,7 @@ guanxi_testkit::matrix! {
             ("d", "LINKED_FAILED"),
             ("e", "done"),
         ]);
-        let Some(Outcome::Refused(refused)) = &results[3].outcome else { panic!("it failed") };
+        let refused = results[3].refused.as_ref().unwrap();
         assert_eq!((refused.metadata["culprit"].as_str(), refused.metadata["reason"].as_str()), ("c", "POINTS_INSUFFICIENT"));
         assert_eq!((balance(&client, one).await.available, balance(&client, other).await.available), (60, 0));
 
@@ -124,19 +120,14 @@ guanxi_testkit::matrix! {
             PostCommand { void_hold: Some(PostVoidHold { name: holds[1].clone() }), ..keyed("void") },
         ]);
         let done = points.batch_post(request.clone()).await.unwrap().into_inner();
-        let kinds: Vec<_> = done.results.iter().map(|result| match result.outcome.as_ref().unwrap() {
-            Outcome::Earned(earned) => ("earned", earned.points),
-            Outcome::Spent(spent) => ("spent", spent.points),
-            Outcome::Adjusted(adjusted) => ("adjusted", adjusted.points),
-            Outcome::Transferred(given) => ("transferred", given.points),
-            Outcome::Placed(placed) => ("placed", placed.hold.as_ref().unwrap().points),
-            Outcome::Captured(captured) => ("captured", captured.hold.as_ref().unwrap().captured_points),
-            Outcome::Voided(voided) => ("voided", voided.hold.as_ref().unwrap().points),
-            Outcome::Refused(refused) => panic!("{refused:?}"),
-        }).collect();
-        assert_eq!(kinds, [
-            ("earned", 50), ("spent", 20), ("adjusted", 7), ("transferred", 30), ("placed", 5), ("captured", 4), ("voided", 10),
-        ]);
+        let [earned, spent, adjusted, given, placed, captured, voided] = &done.results[..] else { panic!("{done:?}") };
+        assert_eq!(earned.earned.as_ref().unwrap().points, 50);
+        assert_eq!(spent.spent.as_ref().unwrap().points, 20);
+        assert_eq!(adjusted.adjusted.as_ref().unwrap().points, 7);
+        assert_eq!(given.transferred.as_ref().unwrap().points, 30);
+        assert_eq!(placed.placed.as_ref().and_then(|placed| Some(placed.hold.as_ref()?.points)), Some(5));
+        assert_eq!(captured.captured.as_ref().and_then(|ended| Some(ended.hold.as_ref()?.captured_points)), Some(4));
+        assert_eq!(voided.voided.as_ref().and_then(|ended| Some(ended.hold.as_ref()?.points)), Some(10));
         let left = balance(&client, one).await;
         assert_eq!((left.available, left.held), (100 + 50 - 20 - 30 - 4 - 5, 5));
         assert_eq!(balance(&client, other).await.available, 37);

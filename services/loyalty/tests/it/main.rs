@@ -16,6 +16,7 @@ mod holds;
 mod members;
 mod olist;
 mod programs;
+mod redeeming;
 mod returns;
 mod rules;
 mod schema;

@@ -10,7 +10,7 @@ use crate::things::{self, ORDER, Things};
 pub fn rows(t: &Things) -> Vec<Row> {
     let (member, id) = (t.member.clone(), request_id);
     let changed = Program { name: t.program.clone(), ..things::program("") };
-    use Fate::{Denied, Empty, Missing, Rejected};
+    use Fate::{Denied, Empty, Harmless, Missing};
     let points = vec![
         row(
             "ProgramService/CreateProgram",
@@ -115,9 +115,10 @@ pub fn rows(t: &Things) -> Vec<Row> {
         ),
         row(
             "PointsService/BatchPost",
-            Rejected(|answer| match read::<BatchPostResponse>(answer).results.remove(0).outcome {
-                Some(post_result::Outcome::Refused(refused)) => refused.reason,
-                _ => String::new(),
+            // The refusals are an answer, so the owner who sends the very same request gets it too.
+            Harmless(|answer| {
+                let refused = read::<BatchPostResponse>(answer).results.remove(0).refused;
+                refused.is_some_and(|refused| refused.reason == "NOT_FOUND")
             }),
             BatchPostRequest {
                 request_id: id(),

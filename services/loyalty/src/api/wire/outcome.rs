@@ -1,25 +1,27 @@
 //! What commands came to, as messages.
 
 use guanxi_contracts::loyalty::v1 as proto;
-use guanxi_contracts::loyalty::v1::post_result;
+use guanxi_kernel::Money;
 use guanxi_kernel::name::MemberId;
+use guanxi_rpc::convert;
 
 use super::{ledger, purchase};
 use crate::domain::ledger::{Command, Outcome};
 
 /// What a command of a batch came to, where it was granted.
-pub fn granted(member: MemberId, command: &Command, outcome: Outcome) -> post_result::Outcome {
-    use post_result::Outcome as Granted;
+pub fn granted(member: MemberId, command: &Command, outcome: Outcome) -> proto::PostResult {
+    let mut result = proto::PostResult::default();
     match command {
-        Command::Earn(_) => Granted::Earned(earned(member, command, outcome)),
-        Command::Spend(_) => Granted::Spent(spent(member, command, outcome)),
-        Command::Adjust(_) => Granted::Adjusted(adjusted(member, command, outcome)),
-        Command::Transfer(_) => Granted::Transferred(transferred(member, command, outcome)),
-        Command::PlaceHold(_) => Granted::Placed(placed(member, command, outcome)),
-        Command::CaptureHold(..) => Granted::Captured(captured(member, command, outcome)),
-        Command::VoidHold(_) => Granted::Voided(voided(member, command, outcome)),
+        Command::Earn(_) => result.earned = Some(earned(member, command, outcome)),
+        Command::Spend(_) => result.spent = Some(spent(member, command, outcome)),
+        Command::Adjust(_) => result.adjusted = Some(adjusted(member, command, outcome)),
+        Command::Transfer(_) => result.transferred = Some(transferred(member, command, outcome)),
+        Command::PlaceHold(_) => result.placed = Some(placed(member, command, outcome)),
+        Command::CaptureHold(..) => result.captured = Some(captured(member, command, outcome)),
+        Command::VoidHold(_) => result.voided = Some(voided(member, command, outcome)),
         Command::Return(_) | Command::Activate(..) | Command::Sweep => unreachable!("no batch has it"),
     }
+    result
 }
 
 /// What `EarnPoints` answers.
@@ -35,9 +37,16 @@ pub fn earned(member: MemberId, command: &Command, outcome: Outcome) -> proto::E
 }
 
 /// What `SpendPoints` answers.
-pub fn spent(_: MemberId, _: &Command, outcome: Outcome) -> proto::SpendPointsResponse {
-    let Outcome::Spent(points, left) = outcome else { unreachable!("a spend comes to what was spent") };
-    proto::SpendPointsResponse { points: points.get(), balance: Some(ledger::balance(&left)) }
+pub fn spent(_: MemberId, command: &Command, outcome: Outcome) -> proto::SpendPointsResponse {
+    let (Outcome::Spent(spent, left), Command::Spend(spend)) = (outcome, command) else {
+        unreachable!("a spend comes to what was spent")
+    };
+    let paid = spend.order_amount.zip(spent.paid_minor);
+    proto::SpendPointsResponse {
+        points: spent.points.get(),
+        balance: Some(ledger::balance(&left)),
+        paid: paid.map(|(order, minor_units)| convert::to_money(Money { minor_units, currency: order.currency })),
+    }
 }
 
 /// What `PlaceHold` answers.

@@ -2,7 +2,6 @@
 
 use guanxi_contracts::Message;
 use guanxi_contracts::loyalty::v1 as proto;
-use guanxi_contracts::loyalty::v1::post_result;
 use guanxi_kernel::name::MemberId;
 use guanxi_kernel::{Call, Refuse, Refused, Timestamp, Violation, new_id};
 use guanxi_rpc::convert;
@@ -14,11 +13,11 @@ use crate::api::points::hold_name;
 use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::entry::HoldId;
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
-use crate::domain::ledger::{Command, Outcome};
+use crate::domain::ledger::Command;
 use crate::domain::points::Points;
 use crate::domain::spending::{Earn, Spend};
 use crate::domain::transfer::Transfer;
-use crate::store::batches::Item;
+use crate::store::batches::{Answer, Item};
 
 /// How many characters of a token's subject are kept; identity providers make no longer ones.
 const LONGEST_SUBJECT: usize = 255;
@@ -102,9 +101,13 @@ fn to_earn(given: &proto::PostEarn, now: Timestamp) -> Result<(MemberId, Command
 }
 
 fn to_spend(given: &proto::PostSpend) -> Result<(MemberId, Command), Refused> {
-    let (member, order) =
-        convert::all((convert::name(&given.member, "member"), convert::optional_name(&given.order, "order")))?;
-    Ok((member, Command::Spend(Spend { points: Points::new(given.points), order, clamp: given.clamp })))
+    let (member, order, order_amount) = convert::all((
+        convert::name(&given.member, "member"),
+        convert::optional_name(&given.order, "order"),
+        convert::money(given.order_amount.as_ref(), "order_amount"),
+    ))?;
+    let points = Points::new(given.points);
+    Ok((member, Command::Spend(Spend { points, order, clamp: given.clamp, order_amount })))
 }
 
 fn to_adjust(given: &proto::PostAdjust, call: &Call, now: Timestamp) -> Result<(MemberId, Command), Refused> {
@@ -130,17 +133,21 @@ fn to_place_hold(given: &proto::PostPlaceHold) -> Result<(MemberId, Command), Re
 }
 
 /// The answer to a batch: a result for each command, in their order.
-pub fn reply(items: &[Item], outcomes: Vec<Result<Outcome, Refused>>) -> Vec<u8> {
+pub fn reply(items: &[Item], outcomes: Vec<Answer>) -> Vec<u8> {
     let results = items.iter().zip(outcomes).map(|(item, outcome)| {
-        let outcome = match outcome {
+        let result = match outcome {
             Ok(outcome) => outcome::granted(item.member, &item.command, outcome),
-            Err(refused) => post_result::Outcome::Refused(proto::PostRefusal {
-                reason: refused.reason().to_owned(),
-                message: refused.message().to_owned(),
-                metadata: refused.metadata().iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-            }),
+            Err(refused) => proto::PostResult { refused: Some(refusal(&refused)), ..proto::PostResult::default() },
         };
-        proto::PostResult { key: item.key.clone(), outcome: Some(outcome) }
+        proto::PostResult { key: item.key.clone(), ..result }
     });
     proto::BatchPostResponse { results: results.collect() }.encode_to_vec()
+}
+
+fn refusal(refused: &Refused) -> proto::PostRefusal {
+    proto::PostRefusal {
+        reason: refused.reason().to_owned(),
+        message: refused.message().to_owned(),
+        metadata: refused.metadata().iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+    }
 }

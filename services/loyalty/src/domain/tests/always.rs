@@ -146,7 +146,7 @@ proptest! {
             knows_little.lots.retain(|_, lot| lot.open.is_positive() || lot.held.is_positive());
             knows_little.orders.clear();
         }
-        let spend = Spend { points: points(amount), order: None, clamp: false };
+        let spend = Spend { points: points(amount), order: None, clamp: false, order_amount: None };
         let now = till.now;
         let (all, little) =
             (till.account.spend(&till.program, &spend, now), knows_little.spend(&till.program, &spend, now));

@@ -26,6 +26,7 @@ use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
 use super::purchase::{Purchase, PurchaseLine};
 use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
 use super::spending::{Earn, Earned, Insufficient, Spend};
+use super::transfer::{TransferError, Transferred, transfer};
 
 /// One member with one account, a clock, and everything that was ever written.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ impl Till {
     }
 
     fn spend_on(&mut self, number: Option<&str>, amount: i64, clamp: bool) -> Result<Points, Insufficient> {
-        let spend = Spend { points: points(amount), order: number.map(order), clamp };
+        let spend = Spend { points: points(amount), order: number.map(order), clamp, order_amount: None };
         let spent = self.account.spend(&self.program, &spend, self.now);
         self.keep(spent)
     }
@@ -182,6 +183,15 @@ impl Till {
         let adjust = Adjust::new(asked, "why".into(), "who".into(), self.now).expect("it fits together");
         let adjusted = self.account.adjust(&self.program, &adjust, self.now);
         self.keep(adjusted.map(|(points, _)| points))
+    }
+
+    /// Gives points to somebody who had none.
+    fn give_away(&mut self, amount: i64) -> Result<Transferred, TransferError> {
+        let (program, organization) = (self.account.program.clone(), self.account.organization.clone());
+        let (friend, customer) = (MemberId(Uuid::from_u128(9)), CustomerId(Uuid::from_u128(10)));
+        let mut friend = Account::open(friend, customer, program, organization);
+        let given = transfer(&mut self.account, &mut friend, points(amount), self.now);
+        self.keep(given)
     }
 
     fn deliver(&mut self, number: &str) -> Points {

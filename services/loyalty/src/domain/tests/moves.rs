@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::super::adjusting::Direction;
 use super::super::entry::EntryKind;
-use super::super::transfer::{TransferError, Transferred, transfer};
 use super::always::{doing, expiry, overdraft, run};
 use super::*;
 

@@ -84,6 +84,101 @@ def returns(suite):
     suite.refused(more, "FAILED_PRECONDITION", "RETURN_EXCEEDS_PURCHASE")
 
 
+def adjustments(suite):
+    """Points credited and taken by hand, with a reason that is kept."""
+    credit = pb.AdjustPointsRequest(member=suite.member, points=10, reason="a late parcel", goodwill=True)
+    other = copy(credit)
+    other.points = 11
+    credited = suite.once(credit, other)
+    suite.same((credited.points, credited.lot.points, credited.balance.available), (10, 10, 25), "what was credited")
+    debit = pb.AdjustPointsRequest(member=suite.member, points=-10, reason="a mistake")
+    taken = suite.ask(debit)
+    suite.same((taken.points, taken.HasField("lot"), taken.balance.available), (-10, False, 15), "what was taken")
+    entries = suite.ask(pb.ListEntriesRequest(member=suite.member)).entries
+    suite.same(
+        [(entry.kind, entry.reason) for entry in entries if entry.adjusted_by],
+        [(pb.ENTRY_KIND_ADJUST_DEBIT, "a mistake"), (pb.ENTRY_KIND_ADJUST_GOODWILL, "a late parcel")],
+        "the entries made by hand",
+    )
+    debit.request_id, debit.points = "", -16
+    suite.refused(debit, "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    suite.invalid(pb.AdjustPointsRequest(points=10**12 + 1), "request_id", "member", "points", "reason")
+    wrong = pb.AdjustPointsRequest(member=suite.member, points=-1, reason="?", goodwill=True)
+    wrong.expire_time.FromDatetime(suite.now + timedelta(days=1))
+    suite.invalid(wrong, "goodwill=ADJUSTMENT_CONTRADICTS", "expire_time=ADJUSTMENT_CONTRADICTS")
+    none = suite.other("members")
+    suite.missing(pb.AdjustPointsRequest(member=none, points=1, reason="?"), "member", none)
+
+
+def transfers(suite):
+    """Points given to another member and back, with their expiry; none that are not there."""
+    friend = suite.ask(pb.EnrollMemberRequest(program=suite.club, customer=suite.third)).member.name
+    give = pb.TransferPointsRequest(member=suite.member, to_member=friend, points=5)
+    other = copy(give)
+    other.points = 6
+    given = suite.once(give, other)
+    suite.same((given.points, sum(lot.points for lot in given.lots), given.balance.available), (5, 5, 10), "the gift")
+    suite.true(all(lot.HasField("expires_at") for lot in given.lots), "what was given never expires")
+    suite.same(balance(suite, friend).available, 5, "what the friend has")
+    entry = suite.ask(pb.ListEntriesRequest(member=friend)).entries[0]
+    suite.same((entry.kind, entry.other_member), (pb.ENTRY_KIND_RECEIVE, suite.member), "the friend's entry")
+    suite.ask(pb.TransferPointsRequest(member=friend, to_member=suite.member, points=5))
+    suite.same(balance(suite, suite.member).available, 15, "what came back")
+    again = pb.TransferPointsRequest(member=friend, to_member=suite.member, points=1)
+    suite.refused(again, "FAILED_PRECONDITION", "POINTS_INSUFFICIENT")
+    again.to_member = friend
+    suite.refused(again, "FAILED_PRECONDITION", "TRANSFER_TO_SELF")
+    again.to_member = suite.members[suite.first]
+    suite.refused(again, "FAILED_PRECONDITION", "TRANSFER_BETWEEN_PROGRAMS")
+    suite.invalid(pb.TransferPointsRequest(), "request_id", "member", "to_member", "points")
+    none = suite.other("members")
+    suite.missing(pb.TransferPointsRequest(member=none, to_member=friend, points=1), "member", none)
+    suite.missing(pb.TransferPointsRequest(member=friend, to_member=none, points=1), "member", none)
+
+
+def payments(suite):
+    """Points pay for orders only where the program says what they are worth."""
+    spend = pb.SpendPointsRequest(member=suite.member, points=1)
+    spend.order_amount.currency_code, spend.order_amount.minor_units = "CNY", 1_000
+    suite.refused(spend, "FAILED_PRECONDITION", "POINTS_WITHOUT_VALUE")
+    spend.order_amount.currency_code = "JPY"
+    suite.invalid(spend, "order_amount.currency_code=CURRENCY_NOT_PROGRAMS")
+    spend.order_amount.currency_code = "cny"
+    suite.invalid(spend, "order_amount.currency_code")
+
+
+def batches(suite):
+    """Many commands in one commit: a chain stands or falls, what is free stands, circles are refused."""
+
+    def spend(key, points, linked_with=""):
+        command = pb.PostCommand(key=key, linked_with=linked_with)
+        command.spend.member, command.spend.points = suite.member, points
+        return command
+
+    def said(response):
+        fields = [[field.name for field, _ in result.ListFields()] for result in response.results]
+        pairs = zip(response.results, fields, strict=True)
+        return [(result.key, result.refused.reason or names[1]) for result, names in pairs]
+
+    credit = pb.PostCommand(key="e")
+    credit.adjust.member, credit.adjust.points, credit.adjust.reason = suite.member, 1, "a gift"
+    batch = pb.BatchPostRequest(commands=[spend("a", 1), spend("b", 2, "c"), spend("c", 999), credit])
+    done = suite.once(batch, pb.BatchPostRequest(commands=[spend("a", 1)]))
+    wanted = [("a", "spent"), ("b", "LINKED_FAILED"), ("c", "POINTS_INSUFFICIENT"), ("e", "adjusted")]
+    suite.same(said(done), wanted, "what a batch came to")
+    suite.same(dict(done.results[1].refused.metadata), {"culprit": "c", "reason": "POINTS_INSUFFICIENT"}, "who failed")
+    suite.same(balance(suite, suite.member).available, 15, "what is left after the batch")
+    circle = pb.BatchPostRequest(commands=[spend("a", 1, "b"), spend("b", 1, "a")])
+    suite.refused(circle, "INVALID_ARGUMENT", "CHAIN_CYCLIC")
+    suite.refused(pb.BatchPostRequest(commands=[spend("a", 1, "b")]), "INVALID_ARGUMENT", "CHAIN_OPEN")
+    suite.invalid(pb.BatchPostRequest(), "request_id", "commands")
+    suite.invalid(pb.BatchPostRequest(commands=[spend("a", 1), spend("a", 1)]), "commands[1].key=KEY_REPEATED")
+    wrong = pb.PostCommand(key="?", linked_with="?")
+    wrong.place_hold.points = -1
+    fields = ("key", "linked_with", "place_hold.member", "place_hold.points")
+    suite.invalid(pb.BatchPostRequest(commands=[wrong]), *(f"commands[0].{field}" for field in fields))
+
+
 def readings(suite):
     """Balances as they were and as they were known, entries by page and order, and what expires."""
     entries = suite.pages(pb.ListEntriesRequest(member=suite.member), "entries", 3)

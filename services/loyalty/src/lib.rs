@@ -38,6 +38,8 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let programs = store::programs::Programs::default();
     let ledger = store::ledger::Ledger::new(&programs);
     let queue = GroupCommit::start(&db, "points", settings.points_lanes, settings.points_batch, ledger);
+    // A batch of a caller's is a commit by itself; accounts are locked in one order whichever queue it is.
+    let batches = GroupCommit::start(&db, "points_batches", 1, 1, store::batches::Batches::new(&programs));
     let coupons = store::coupons::queue::Coupons;
     let coupons = GroupCommit::start(&db, "coupons", settings.coupons_lanes, settings.coupons_batch, coupons);
     let rewards = store::rewards::queue::Rewards::new(&programs);
@@ -45,7 +47,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     Ok(Module::new("loyalty")
         .serve(ProgramServiceServer::new(api::Programs::new(&db, &ctx.jobs())))
         .serve(MemberServiceServer::new(api::Members::new(&db)))
-        .serve(PointsServiceServer::new(api::Points::new(&db, &queue, &programs)))
+        .serve(PointsServiceServer::new(api::Points::new(&db, &queue, &batches, &programs)))
         .serve(CampaignServiceServer::new(api::Campaigns::new(&db)))
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))
         .serve(CouponServiceServer::new(api::Coupons::new(&db, &coupons, &ctx.jobs())))

@@ -7,40 +7,45 @@ use guanxi_contracts::server::loyalty_v1::points_service_server::PointsService;
 use guanxi_contracts::time::to_proto;
 use guanxi_contracts::{Message, Mutation};
 use guanxi_kernel::name::MemberId;
-use guanxi_kernel::{Call, OrderName, PageRequest, Refuse, Refused, Timestamp, Uuid, Violation, new_id};
+use guanxi_kernel::{Call, OrderName, PageRequest, Refuse, Refused, Timestamp, Uuid, Violation, natural_id, new_id};
 use guanxi_rpc::{answer, convert, open, write};
 use guanxi_store::{Database, Session};
 use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 
-use super::wire::{ledger as wire, purchase};
+use super::wire::{ledger as wire, outcome, posting, purchase};
 use super::{past, reply};
+use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
 use crate::domain::entry::{HoldId, OrderId};
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
-use crate::domain::ledger::{Command, Outcome};
+use crate::domain::ledger::Command;
+use crate::domain::linking::{Linked, chains};
 use crate::domain::points::Points as Amount;
 use crate::domain::program::ProgramId;
 use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
 use crate::domain::reward;
 use crate::domain::spending::{Earn, Spend};
+use crate::domain::transfer::Transfer;
+use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, budgets, earned as kept, entries, member_orders, reading};
+use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, transfers};
 
 /// Serves points.
 #[derive(Debug, Clone)]
 pub struct Points {
     db: Database,
     queue: Queue,
+    batches: batches::Queue,
     programs: Programs,
 }
 
 impl Points {
-    /// Over this database and these programs; changes go through this queue.
-    pub fn new(db: &Database, queue: &Queue, programs: &Programs) -> Self {
-        Self { db: db.clone(), queue: queue.clone(), programs: programs.clone() }
+    /// Over this database and these programs; changes go through these queues.
+    pub fn new(db: &Database, queue: &Queue, batches: &batches::Queue, programs: &Programs) -> Self {
+        Self { db: db.clone(), queue: queue.clone(), batches: batches.clone(), programs: programs.clone() }
     }
 
     /// Has a command decided with those that wait beside it, and answers once it is committed.
@@ -116,7 +121,13 @@ impl PointsService for Points {
                 past(message.effective_time.as_ref(), "effective_time", self.now()),
             ))?;
             let command = Command::Earn(Earn { order, purchase, effective_time });
-            self.submit(&call, "PointsService/EarnPoints", &message, Post { member, command, reply: earned }).await
+            self.submit(
+                &call,
+                "PointsService/EarnPoints",
+                &message,
+                Post { member, command, reply: |m, c, o| outcome::earned(m, c, o).encode_to_vec() },
+            )
+            .await
         })
         .await
     }
@@ -127,11 +138,20 @@ impl PointsService for Points {
     ) -> Result<Response<SpendPointsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) =
-                convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
+            let (member, order, order_amount) = convert::all((
+                convert::name(&message.member, "member"),
+                optional_order(&message.order),
+                convert::money(message.order_amount.as_ref(), "order_amount"),
+            ))?;
             let points = Amount::new(message.points);
-            let command = Command::Spend(Spend { points, order, clamp: message.clamp });
-            self.submit(&call, "PointsService/SpendPoints", &message, Post { member, command, reply: spent }).await
+            let command = Command::Spend(Spend { points, order, clamp: message.clamp, order_amount });
+            self.submit(
+                &call,
+                "PointsService/SpendPoints",
+                &message,
+                Post { member, command, reply: |m, c, o| outcome::spent(m, c, o).encode_to_vec() },
+            )
+            .await
         })
         .await
     }
@@ -143,7 +163,11 @@ impl PointsService for Points {
                 convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
             let ttl = message.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
             let hold = PlaceHold { id: HoldId(new_id()), points: Amount::new(message.points), order, ttl };
-            let post = Post { member, command: Command::PlaceHold(hold), reply: placed };
+            let post = Post {
+                member,
+                command: Command::PlaceHold(hold),
+                reply: |m, c, o| outcome::placed(m, c, o).encode_to_vec(),
+            };
             self.submit(&call, "PointsService/PlaceHold", &message, post).await
         })
         .await
@@ -157,7 +181,13 @@ impl PointsService for Points {
         answer(async {
             let (member, hold) = hold_name(&message.name)?;
             let command = Command::CaptureHold(hold, message.points.map(Amount::new));
-            self.submit(&call, "PointsService/CaptureHold", &message, Post { member, command, reply: captured }).await
+            self.submit(
+                &call,
+                "PointsService/CaptureHold",
+                &message,
+                Post { member, command, reply: |m, c, o| outcome::captured(m, c, o).encode_to_vec() },
+            )
+            .await
         })
         .await
     }
@@ -166,7 +196,11 @@ impl PointsService for Points {
         let (call, message) = open(request);
         answer(async {
             let (member, hold) = hold_name(&message.name)?;
-            let post = Post { member, command: Command::VoidHold(hold), reply: voided };
+            let post = Post {
+                member,
+                command: Command::VoidHold(hold),
+                reply: |m, c, o| outcome::voided(m, c, o).encode_to_vec(),
+            };
             self.submit(&call, "PointsService/VoidHold", &message, post).await
         })
         .await
@@ -186,7 +220,74 @@ impl PointsService for Points {
             ))?;
             let return_id = message.return_id.clone();
             let command = Command::Return(Return { order, return_id, lines, effective_time, source: Source::Asked });
-            self.submit(&call, "PointsService/ReturnOrder", &message, Post { member, command, reply: returned }).await
+            self.submit(
+                &call,
+                "PointsService/ReturnOrder",
+                &message,
+                Post { member, command, reply: |m, c, o| outcome::returned(m, c, o).encode_to_vec() },
+            )
+            .await
+        })
+        .await
+    }
+
+    async fn adjust_points(
+        &self,
+        request: Request<AdjustPointsRequest>,
+    ) -> Result<Response<AdjustPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, expires_at) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::instant(message.expire_time.as_ref(), "expire_time"),
+            ))?;
+            let AdjustPointsRequest { points, goodwill, clamp, .. } = message;
+            let asked = Asked { points, goodwill, expires_at, clamp };
+            let adjust = Adjust::new(asked, message.reason.clone(), posting::subject(&call), self.now()).refuse()?;
+            let post = Post {
+                member,
+                command: Command::Adjust(adjust),
+                reply: |m, c, o| outcome::adjusted(m, c, o).encode_to_vec(),
+            };
+            self.submit(&call, "PointsService/AdjustPoints", &message, post).await
+        })
+        .await
+    }
+
+    async fn transfer_points(
+        &self,
+        request: Request<TransferPointsRequest>,
+    ) -> Result<Response<TransferPointsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, to) = convert::all((
+                convert::name(&message.member, "member"),
+                convert::name(&message.to_member, "to_member"),
+            ))?;
+            let command = Command::Transfer(Transfer { to, points: Amount::new(message.points) });
+            let post = Post { member, command, reply: |m, c, o| outcome::transferred(m, c, o).encode_to_vec() };
+            self.submit(&call, "PointsService/TransferPoints", &message, post).await
+        })
+        .await
+    }
+
+    async fn batch_post(&self, request: Request<BatchPostRequest>) -> Result<Response<BatchPostResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let links: Vec<Linked<'_>> = message
+                .commands
+                .iter()
+                .map(|command| Linked {
+                    key: &command.key,
+                    with: Some(&*command.linked_with).filter(|w| !w.is_empty()),
+                })
+                .collect();
+            let chains = chains(&links).refuse()?;
+            let items = posting::items(&message.commands, &call, self.now())?;
+            let root = natural_id("batch-post", [message.request_id.as_str()]);
+            let write = write("PointsService/BatchPost", root, &message)?;
+            let batch = PostAll { items, chains, reply: posting::reply };
+            reply(&self.batches.submit(&call, root, Some(write), batch).await?)
         })
         .await
     }
@@ -236,7 +337,9 @@ impl PointsService for Points {
             let orders: Vec<(Uuid, Uuid)> = orders.into_iter().map(|order| (member.uuid(), order)).collect();
             let named = member_orders::load(connection, &orders).await?;
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named)).collect();
+            let notes = adjustments::notes(connection, member.uuid(), &found).await?;
+            let others = transfers::others(connection, member.uuid(), &found).await?;
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await
@@ -275,7 +378,7 @@ fn optional_order(name: &str) -> Result<Option<OrderName>, Refused> {
 }
 
 /// `members/{uuid}/holds/{uuid}`.
-fn hold_name(name: &str) -> Result<(MemberId, HoldId), Refused> {
+pub(super) fn hold_name(name: &str) -> Result<(MemberId, HoldId), Refused> {
     let malformed = || {
         let description = format!("{name:?} is not a name of the form members/{{uuid}}/holds/{{uuid}}");
         Refused::invalid("name", "NAME_MALFORMED", description)
@@ -303,50 +406,4 @@ fn returned_lines(lines: &[ReturnLine]) -> Result<Vec<ReturnedLine>, Refused> {
         }
     }
     if wrong.is_empty() { Ok(read) } else { Err(Refused::violations(wrong)) }
-}
-
-fn earned(member: MemberId, command: &Command, outcome: Outcome) -> Vec<u8> {
-    let (Outcome::Earned(earned, lot), Command::Earn(earn)) = (outcome, command) else {
-        unreachable!("an order comes to what it earned")
-    };
-    EarnPointsResponse {
-        points: earned.earning.points.get(),
-        lot: lot.map(|lot| wire::lot(member, &lot, Some(&earn.order))),
-        explanation: Some(purchase::explanation(&earned.earning.explanation)),
-    }
-    .encode_to_vec()
-}
-
-fn spent(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Spent(points, left) = outcome else { unreachable!("a spend comes to what was spent") };
-    SpendPointsResponse { points: points.get(), balance: Some(wire::balance(&left)) }.encode_to_vec()
-}
-
-fn placed(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
-    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
-    PlaceHoldResponse { hold, balance }.encode_to_vec()
-}
-
-fn captured(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
-    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
-    CaptureHoldResponse { hold, balance }.encode_to_vec()
-}
-
-fn voided(member: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Held(hold, left) = outcome else { unreachable!("a hold comes to the hold as it is") };
-    let (hold, balance) = (Some(wire::hold(member, &hold)), Some(wire::balance(&left)));
-    VoidHoldResponse { hold, balance }.encode_to_vec()
-}
-
-fn returned(_: MemberId, _: &Command, outcome: Outcome) -> Vec<u8> {
-    let Outcome::Returned(returned, left) = outcome else { unreachable!("a return comes to what it did") };
-    ReturnOrderResponse {
-        refunded_points: returned.refunded.get(),
-        reversed_points: returned.reversed.get(),
-        waived_points: returned.waived.get(),
-        balance: Some(wire::balance(&left)),
-    }
-    .encode_to_vec()
 }

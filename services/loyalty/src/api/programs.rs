@@ -30,6 +30,7 @@ const CHANGEABLE: &[&str] = &[
     "pending",
     "expiry",
     "negative_balance",
+    "redemption",
 ];
 
 /// Serves programs.
@@ -199,5 +200,6 @@ fn merged(old: &Terms, new: &Terms, mask: &FieldMask) -> Terms {
         pending: pick("pending").pending,
         expiry: pick("expiry").expiry.clone(),
         overdraft: pick("negative_balance").overdraft,
+        redemption: pick("redemption").redemption,
     }
 }

@@ -11,6 +11,7 @@ use guanxi_kernel::{OrderName, OrganizationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::adjusting::Adjusted;
 use super::campaign::CampaignShare;
 use super::cap::{Grant, Standing};
 use super::chain::ChainHash;
@@ -22,6 +23,7 @@ use super::order::OrderRecord;
 use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
+use super::transfer::Side;
 
 /// A member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,10 @@ pub struct Changes {
     pub earned: Vec<EarnedOrder>,
     /// Points of campaigns that returned goods gave back.
     pub given_back: Vec<GivenBack>,
+    /// Postings that were made by hand.
+    pub adjusted: Vec<Adjusted>,
+    /// Postings that have another half in the account of another member.
+    pub transfers: Vec<Side>,
 }
 
 /// An order that earned, as it is kept beside its record.
@@ -135,6 +141,10 @@ pub(crate) struct Posting {
 impl Posting {
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn number(&self) -> i64 {
+        self.number
     }
 
     pub(crate) fn about_order(mut self, order: Option<OrderId>) -> Self {
@@ -259,12 +269,12 @@ impl Account {
     pub(crate) fn credit(
         &mut self,
         posting: Posting,
+        what: Movement,
         points: Points,
         active_from: Option<Timestamp>,
         expires_at: Option<Timestamp>,
         sliding: bool,
     ) -> LotId {
-        let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
         let entry = self.entry(posting, what, None, points, active_from, expires_at);
         let lot = Lot::opened_by(&entry, sliding);
         let id = lot.id;

@@ -77,7 +77,7 @@ impl Account {
     }
 
     fn replay_one(&mut self, entry: &Entry) {
-        if let (EntryKind::Earn, Some(id)) = (entry.kind, entry.lot) {
+        if let Some(id) = entry.lot.filter(|_| entry.opens_lot()) {
             self.lots.insert(id, Lot::opened_by(entry, false));
         }
         if let Some(id) = entry.lot {

@@ -93,11 +93,21 @@ text_enum! {
         Uncover = "UNCOVER",
         /// An expiry was undone by a return: the points would have paid a deficit before they expired.
         Unexpire = "UNEXPIRE",
+        /// Points were credited by hand.
+        AdjustCredit = "ADJUST_CREDIT",
+        /// The same, to make good for something: no milestone counts them.
+        Goodwill = "ADJUST_GOODWILL",
+        /// Points were taken by hand.
+        AdjustDebit = "ADJUST_DEBIT",
+        /// Points went to another member.
+        Send = "SEND",
+        /// Points came from another member.
+        Receive = "RECEIVE",
     }
 }
 
 text_enum! {
-    /// An account of the ledger: three of the program's, three of the member's.
+    /// An account of the ledger: the program's, and three of the member's.
     LedgerAccount {
         /// The program's: what it gave out.
         Issued = "ISSUED",
@@ -105,6 +115,10 @@ text_enum! {
         Redeemed = "REDEEMED",
         /// The program's: what expired.
         Breakage = "BREAKAGE",
+        /// The program's: what was credited by hand, less what was taken so.
+        Adjusted = "ADJUSTED",
+        /// The program's: what is on its way from one member to another. Both postings are one commit, so it holds nothing.
+        Transit = "TRANSIT",
         /// The member's: points in lots, pending or active, that are not held.
         Open = "OPEN",
         /// The member's: points set aside.
@@ -147,6 +161,13 @@ pub struct Entry {
     pub hash: Option<ChainHash>,
 }
 
+impl Entry {
+    /// Whether it opened its lot: a lot bears the number of the entry that did.
+    pub fn opens_lot(&self) -> bool {
+        self.lot == Some(LotId(self.number))
+    }
+}
+
 /// What an account's entries add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
@@ -164,6 +185,12 @@ pub struct Totals {
     pub expired: Points,
     /// Taken back for returned orders, less what was restored.
     pub reversed: Points,
+    /// Credited by hand, less what was taken so.
+    pub adjusted: Points,
+    /// Given to other members.
+    pub sent: Points,
+    /// Got from other members.
+    pub received: Points,
 }
 
 impl Totals {
@@ -174,6 +201,8 @@ impl Totals {
             LedgerAccount::Issued => self.reversed -= entry.points,
             LedgerAccount::Redeemed => self.spent -= entry.points,
             LedgerAccount::Breakage => self.expired -= entry.points,
+            LedgerAccount::Adjusted => self.adjusted += entry.points,
+            LedgerAccount::Transit => self.received += entry.points,
             LedgerAccount::Open => self.open -= entry.points,
             LedgerAccount::Held => self.held -= entry.points,
             LedgerAccount::Deficit => self.deficit += entry.points,
@@ -182,14 +211,22 @@ impl Totals {
             LedgerAccount::Issued => self.reversed += entry.points,
             LedgerAccount::Redeemed => self.spent += entry.points,
             LedgerAccount::Breakage => self.expired += entry.points,
+            LedgerAccount::Adjusted => self.adjusted -= entry.points,
+            LedgerAccount::Transit => self.sent += entry.points,
             LedgerAccount::Open => self.open += entry.points,
             LedgerAccount::Held => self.held += entry.points,
             LedgerAccount::Deficit => self.deficit -= entry.points,
         }
     }
 
-    /// What must be zero: unheld + held + spent + expired + reversed − deficit − earned.
+    /// Everything that was ever credited, less what was taken by hand.
+    pub fn credited(&self) -> Points {
+        self.earned + self.adjusted + self.received
+    }
+
+    /// What must be zero: unheld + held + spent + expired + reversed + sent − deficit − credited.
     pub fn imbalance(&self) -> Points {
-        self.open + self.held + self.spent + self.expired + self.reversed - self.deficit - self.earned
+        let gone = self.spent + self.expired + self.reversed + self.sent;
+        self.open + self.held + gone - self.deficit - self.credited()
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::account::Account;
+use super::adjusting::{Adjust, AdjustError};
 use super::balance::Balance;
 use super::earning::Budgets;
 use super::entry::{HoldId, OrderId};
@@ -17,8 +18,10 @@ use super::hold::{Hold, HoldError, PlaceHold};
 use super::lot::Lot;
 use super::points::Points;
 use super::program::{Program, ProgramId};
+use super::redemption::{SpendError, Spent};
 use super::returns::{Return, ReturnError, Returned};
 use super::spending::{Earn, EarnError, Earned, Insufficient, Spend};
+use super::transfer::{Transfer, TransferError, Transferred, transfer};
 
 /// Something to do to a member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub enum Command {
     VoidHold(HoldId),
     /// Give back and take back for returned goods.
     Return(Return),
+    /// Credit or take by hand.
+    Adjust(Adjust),
+    /// Give to another member.
+    Transfer(Transfer),
     /// An order's last shipment was delivered: its points become active.
     Activate(OrderName, Timestamp),
     /// Write what time did: timed out holds, expired lots.
@@ -46,12 +53,16 @@ pub enum Command {
 pub enum Outcome {
     /// What an order earned, and the lot.
     Earned(Earned, Option<Lot>),
-    /// How many were spent, and what is left.
-    Spent(Points, Balance),
+    /// How many were spent, what they pay, and what is left.
+    Spent(Spent, Balance),
     /// The hold as it is now, and what is left.
     Held(Hold, Balance),
     /// What a return did, and what is left.
     Returned(Returned, Balance),
+    /// What was credited by hand, or taken where it is negative; the lot of a credit; and what is left.
+    Adjusted(Points, Option<Lot>, Balance),
+    /// What was given to another member, and what is left.
+    Transferred(Transferred, Balance),
     /// How many points became active.
     Activated(Points),
     /// How many points expired.
@@ -70,12 +81,21 @@ pub enum LedgerError {
     /// A debit that the balance does not cover.
     #[error(transparent)]
     Insufficient(#[from] Insufficient),
+    /// Points are not spent.
+    #[error(transparent)]
+    Spend(#[from] SpendError),
     /// A hold is not resolved.
     #[error(transparent)]
     Hold(#[from] HoldError),
     /// A return is refused.
     #[error(transparent)]
     Return(#[from] ReturnError),
+    /// An adjustment is refused.
+    #[error(transparent)]
+    Adjust(#[from] AdjustError),
+    /// Points are not given.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
 }
 
 impl Refusal for LedgerError {
@@ -84,8 +104,11 @@ impl Refusal for LedgerError {
             Self::UnknownMember(member) => Refused::not_found("member", member),
             Self::Earn(error) => error.refusal(),
             Self::Insufficient(error) => error.refusal(),
+            Self::Spend(error) => error.refusal(),
             Self::Hold(error) => error.refusal(),
             Self::Return(error) => error.refusal(),
+            Self::Adjust(error) => error.refusal(),
+            Self::Transfer(error) => error.refusal(),
         }
     }
 }
@@ -119,7 +142,8 @@ impl Command {
             Self::Spend(spend) => spend.order.as_ref().map(OrderId::from),
             Self::Return(given) => Some(OrderId::from(&given.order)),
             Self::Activate(order, _) => Some(OrderId::from(order)),
-            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) | Self::Sweep => None,
+            Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) => None,
+            Self::Adjust(_) | Self::Transfer(_) | Self::Sweep => None,
         }
     }
 
@@ -127,6 +151,14 @@ impl Command {
     pub fn hold(&self) -> Option<HoldId> {
         match self {
             Self::CaptureHold(hold, _) | Self::VoidHold(hold) => Some(*hold),
+            _ => None,
+        }
+    }
+
+    /// The other member whose account it needs, for a credit: nothing of it but the totals.
+    pub fn receiver(&self) -> Option<MemberId> {
+        match self {
+            Self::Transfer(transfer) => Some(transfer.to),
             _ => None,
         }
     }
@@ -171,8 +203,8 @@ impl Book {
                 Ok(Outcome::Earned(earned, lot))
             }
             Command::Spend(spend) => {
-                let points = account.spend(program, spend, now)?;
-                Ok(Outcome::Spent(points, account.balance(now)))
+                let spent = account.redeem(program, spend, now)?;
+                Ok(Outcome::Spent(spent, account.balance(now)))
             }
             Command::PlaceHold(hold) => {
                 account.place_hold(program, hold, now)?;
@@ -194,11 +226,29 @@ impl Book {
                 seen.extend(account.changes.returns[before..].iter().map(|(_, _, line)| line));
                 Ok(Outcome::Returned(returned, account.balance(now)))
             }
+            Command::Adjust(adjust) => {
+                let (points, lot) = account.adjust(program, adjust, now)?;
+                let lot = lot.map(|lot| account.lot(lot).clone());
+                Ok(Outcome::Adjusted(points, lot, account.balance(now)))
+            }
+            Command::Transfer(given) => self.transfer(member, given, now),
             Command::Activate(order, at) => {
                 Ok(Outcome::Activated(account.activate(program, OrderId::from(order), *at, now)))
             }
             Command::Sweep => Ok(Outcome::Swept(account.expire(now))),
         }
+    }
+
+    fn transfer(&mut self, member: MemberId, given: &Transfer, now: Timestamp) -> Result<Outcome, LedgerError> {
+        if member == given.to {
+            return Err(TransferError::OwnAccount(member).into());
+        }
+        let mut sender = self.accounts.remove(&member).ok_or(LedgerError::UnknownMember(member))?;
+        let receiver = self.accounts.get_mut(&given.to).ok_or(LedgerError::UnknownMember(given.to));
+        let done = receiver.and_then(|receiver| Ok(transfer(&mut sender, receiver, given.points, now)?));
+        let left = sender.balance(now);
+        self.accounts.insert(member, sender);
+        Ok(Outcome::Transferred(done?, left))
     }
 }
 

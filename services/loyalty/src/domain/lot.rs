@@ -17,7 +17,7 @@ pub struct LotId(pub i64);
 pub struct Lot {
     /// Its id.
     pub id: LotId,
-    /// The order that earned it.
+    /// The order that earned it; `None` where no order did.
     pub order: Option<OrderId>,
     /// What was credited.
     pub points: Points,
@@ -44,7 +44,7 @@ pub struct Lot {
 }
 
 impl Lot {
-    /// The lot that an EARN entry opens, still empty: the entry fills it when it is applied.
+    /// The lot that an entry opens, still empty: the entry fills it when it is applied.
     pub fn opened_by(entry: &Entry, sliding: bool) -> Self {
         Self {
             id: LotId(entry.number),
@@ -75,7 +75,7 @@ impl Lot {
                 _ => {}
             }
         }
-        if matches!(entry.kind, EntryKind::Earn | EntryKind::Activate | EntryKind::Extend) {
+        if entry.opens_lot() || matches!(entry.kind, EntryKind::Activate | EntryKind::Extend) {
             self.active_from = entry.active_from;
             self.expires_at = entry.expires_at;
         }

@@ -1,6 +1,7 @@
 //! What loyalty means: pure values and decisions. No clock, no ids made inside, no database, no wire format.
 
 pub mod account;
+pub mod adjusting;
 pub mod backtest;
 pub mod balance;
 pub mod campaign;
@@ -20,16 +21,19 @@ pub mod gift_card;
 pub mod hold;
 pub mod ledger;
 pub mod lift;
+pub mod linking;
 pub mod lot;
 pub mod order;
 pub mod points;
 pub mod program;
 pub mod purchase;
+pub mod redemption;
 pub mod returns;
 pub mod reward;
 pub mod rule;
 pub mod settling;
 pub mod spending;
+pub mod transfer;
 
 #[cfg(test)]
 mod tests;

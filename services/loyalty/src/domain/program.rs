@@ -15,6 +15,7 @@ use thiserror::Error;
 use super::campaign::Campaign;
 use super::expiry::ExpiryPolicy;
 use super::points::Points;
+use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
 
 /// `programs/{slug}`, chosen by whoever made it.
@@ -112,6 +113,9 @@ pub struct Terms {
     pub expiry: ExpiryPolicy,
     /// Whether a balance may fall below zero.
     pub overdraft: OverdraftPolicy,
+    /// What points are worth where they pay for an order; `None` where they cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redemption: Option<Redemption>,
 }
 
 /// How a sum of points is made whole.
@@ -196,6 +200,9 @@ impl Terms {
             }
         }
         check_all(&self.rules, "earning_rules", &mut wrong);
+        if let Some(redemption) = &self.redemption {
+            redemption.check("redemption", &mut wrong);
+        }
         match zone {
             Ok(zone) if wrong.is_empty() => Ok(zone),
             _ => Err(TermsError(wrong)),
@@ -284,6 +291,7 @@ pub(crate) mod tests {
             pending: PendingPolicy::Immediate,
             expiry: ExpiryPolicy::Never,
             overdraft: OverdraftPolicy::Refuse,
+            redemption: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Earning and spending: a credit pays a deficit first; a debit takes lots soonest expiry first and may end below zero
 //! only as far as the program allows.
 
-use guanxi_kernel::{OrderName, Refusal, Refused};
+use guanxi_kernel::{Money, OrderName, Refusal, Refused};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -87,6 +87,8 @@ pub struct Spend {
     pub order: Option<OrderName>,
     /// Whether to spend what there is where it is less.
     pub clamp: bool,
+    /// What the order costs; the program's terms say then how many points may pay for it.
+    pub order_amount: Option<Money>,
 }
 
 /// A debit that the balance does not cover.
@@ -137,7 +139,7 @@ impl Account {
             member: Some(self.facts()),
         };
         let earning = earning(program, &occasion, &self.standing, budgets)?;
-        if self.totals.earned + earning.points > Points::MAX_CREDITED {
+        if self.totals.credited() + earning.points > Points::MAX_CREDITED {
             return Err(EarnError::AccountFull);
         }
         self.remember(earn, &earning, budgets);
@@ -148,7 +150,8 @@ impl Account {
             let active_from = program.active_from(earn.effective_time, delivered);
             let expires_at = active_from.and_then(|from| program.expires_at(from));
             let sliding = program.terms.expiry.is_sliding();
-            self.credit(posting, earning.points, active_from, expires_at, sliding)
+            let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
+            self.credit(posting, what, earning.points, active_from, expires_at, sliding)
         });
         self.cover(posting);
         Ok(Earned { earning, lot })
@@ -180,7 +183,7 @@ impl Account {
         self.changes.earned.push(earned);
     }
 
-    /// Spends points, as the clock says. Needs the open lots. Says how many were spent.
+    /// Spends points, as the clock says, whatever the order costs. Needs the open lots. Says how many were spent.
     ///
     /// # Errors
     /// [`Insufficient`] where there are fewer and nobody clamps; nothing but what was due is changed then.

@@ -30,6 +30,9 @@ const ACCOUNTS: Table = Table::new(
         Column::int("spent"),
         Column::int("expired"),
         Column::int("reversed"),
+        Column::int("adjusted"),
+        Column::int("sent"),
+        Column::int("received"),
     ],
 );
 
@@ -47,6 +50,9 @@ const TOTALS: Table = Table::new(
         Column::int("spent"),
         Column::int("expired"),
         Column::int("reversed"),
+        Column::int("adjusted"),
+        Column::int("sent"),
+        Column::int("received"),
     ],
 );
 
@@ -72,7 +78,8 @@ pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> 
 pub fn new(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&ACCOUNTS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received] =
+            totals(account);
         rows.push([
             account.member.uuid().into(),
             account.organization.slug().into(),
@@ -88,6 +95,9 @@ pub fn new(accounts: &[&Account]) -> Change {
             spent,
             expired,
             reversed,
+            adjusted,
+            sent,
+            received,
         ]);
     }
     rows.inserting()
@@ -97,7 +107,8 @@ pub fn new(accounts: &[&Account]) -> Change {
 pub fn changed(accounts: &[&Account]) -> Change {
     let mut rows = Rows::new(&TOTALS);
     for account in accounts {
-        let [last_activity, open, held, deficit, earned, spent, expired, reversed] = totals(account);
+        let [last_activity, open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received] =
+            totals(account);
         let (root, last_entry) = (account.member.uuid().into(), account.last_entry.into());
         rows.push([
             root,
@@ -111,6 +122,9 @@ pub fn changed(accounts: &[&Account]) -> Change {
             spent,
             expired,
             reversed,
+            adjusted,
+            sent,
+            received,
         ]);
     }
     rows.updating(&["root_id"])
@@ -120,8 +134,8 @@ fn chain(account: &Account) -> guanxi_store::Cell {
     account.chain.as_bytes().to_vec().into()
 }
 
-fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
-    let Totals { open, held, deficit, earned, spent, expired, reversed } = account.totals;
+fn totals(account: &Account) -> [guanxi_store::Cell; 11] {
+    let Totals { open, held, deficit, earned, spent, expired, reversed, adjusted, sent, received } = account.totals;
     [
         account.last_activity.into(),
         open.get().into(),
@@ -131,6 +145,9 @@ fn totals(account: &Account) -> [guanxi_store::Cell; 8] {
         spent.get().into(),
         expired.get().into(),
         reversed.get().into(),
+        adjusted.get().into(),
+        sent.get().into(),
+        received.get().into(),
     ]
 }
 
@@ -146,6 +163,9 @@ pub(super) fn account(row: Model) -> Result<Account> {
         spent: Points::new(row.spent),
         expired: Points::new(row.expired),
         reversed: Points::new(row.reversed),
+        adjusted: Points::new(row.adjusted),
+        sent: Points::new(row.sent),
+        received: Points::new(row.received),
     };
     account.last_entry = row.last_entry;
     account.chain = row.last_hash.as_deref().map_or(Ok(ChainHash::START), super::hash)?;

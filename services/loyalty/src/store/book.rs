@@ -14,7 +14,7 @@ use sea_orm::ConnectionTrait;
 use super::lots::Which;
 use super::member_orders::Kept;
 use super::programs::Programs;
-use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing};
+use super::{accounts, adjustments, earned, entries, holds, lots, member_orders, orders, outgoing, transfers};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -66,12 +66,18 @@ pub struct Why {
     pub traceparent: Option<Arc<str>>,
 }
 
-/// Locks the accounts of these commands and loads what they need. Members that do not exist are left out.
+/// Locks the accounts of these commands, those of receivers too, in the order of their ids, and loads what they need.
+/// Members that do not exist are left out.
 ///
 /// # Errors
 /// The database's.
 pub async fn load(tx: &Tx, programs: &Programs, wanted: &[(MemberId, &Command)]) -> Result<Book> {
-    let members: BTreeSet<Uuid> = wanted.iter().map(|(member, _)| member.uuid()).collect();
+    let members: BTreeSet<Uuid> = wanted
+        .iter()
+        .flat_map(|(member, command)| [Some(*member), command.receiver()])
+        .flatten()
+        .map(|m| m.uuid())
+        .collect();
     let members: Vec<Uuid> = members.into_iter().collect();
     let found = accounts::lock(tx, &members).await?;
     let mut book = Book::default();
@@ -217,6 +223,8 @@ pub fn changes(
         parts,
         member_orders::new(&set.new_orders)?,
         member_orders::new_returns(&set.returns),
+        adjustments::new(&taken),
+        transfers::new(&taken),
     ];
     changes.extend(member_orders::changed(&set.orders)?);
     changes.extend(earned::changes(accounts, &taken)?);

@@ -50,9 +50,12 @@ impl Decide for Ledger {
         let mut answers = Vec::with_capacity(calls.len());
         for BatchCall { call, command: Post { member, command, reply }, .. } in calls {
             let decided = may_write(&book, *member, call)
+                .and_then(|()| command.receiver().map_or(Ok(()), |receiver| may_write(&book, receiver, call)))
                 .and_then(|()| book.decide(*member, command, tx.now()).refuse())
                 .map(|outcome| reply(*member, command, outcome));
-            why.entry(*member).or_insert_with(|| Why { historical: false, traceparent: call.traceparent.clone() });
+            for member in [Some(*member), command.receiver()].into_iter().flatten() {
+                why.entry(member).or_insert_with(|| Why { historical: false, traceparent: call.traceparent.clone() });
+            }
             answers.push(decided);
         }
         tx.write_last(book::changes(tx, &mut book, &BTreeSet::new(), &why)?);
@@ -60,7 +63,8 @@ impl Decide for Ledger {
     }
 }
 
-fn may_write(book: &Book, member: MemberId, call: &Call) -> Result<(), Refused> {
+/// Whether the caller may change the points of a member; to one who may not read them, there is none.
+pub(super) fn may_write(book: &Book, member: MemberId, call: &Call) -> Result<(), Refused> {
     let readable = |organization: &_| call.caller.organizations.may_read(organization);
     match book.accounts.get(&member).filter(|account| readable(&account.organization)) {
         Some(account) => call.may_write(&account.organization),

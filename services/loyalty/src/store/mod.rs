@@ -1,6 +1,8 @@
 //! What loyalty keeps, one file of functions for each aggregate. Everything hot is read and written in sets.
 
 pub mod accounts;
+pub mod adjustments;
+pub mod batches;
 pub mod book;
 pub mod budgets;
 pub mod campaigns;
@@ -14,6 +16,7 @@ pub mod gift_cards;
 pub mod holds;
 pub mod invariants;
 mod invariants_earning;
+mod invariants_ledger;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;
@@ -24,6 +27,7 @@ pub mod outgoing;
 pub mod programs;
 pub mod reading;
 pub mod rewards;
+pub mod transfers;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

@@ -1,7 +1,9 @@
 //! Loyalty as its clients and the other services see it, over every combination of database, bus and transport.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod adjusting;
 mod balances;
+mod batches;
 mod campaigns;
 mod concurrency;
 mod coupon_races;
@@ -14,10 +16,13 @@ mod holds;
 mod members;
 mod olist;
 mod programs;
+mod redeeming;
 mod returns;
 mod rewards;
 mod rules;
+mod schema;
 mod spending;
 mod strangers;
 mod support;
+mod transfers;
 mod verify;

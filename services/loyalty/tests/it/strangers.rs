@@ -54,6 +54,12 @@ guanxi_testkit::matrix! {
         let void = VoidHoldRequest { request_id: request_id(), name: hold };
         assert_eq!(reason(points.void_hold(void).await), "NOT_FOUND");
         assert_eq!(reason(points.return_order(return_all(&member, "1")).await), "NOT_FOUND");
+        assert_eq!(reason(points.adjust_points(crate::adjusting::adjusting(&member, 1)).await), "NOT_FOUND");
+        let other = enroll(&env.client(), "test", customer(2)).await;
+        assert_eq!(reason(points.transfer_points(crate::transfers::giving(&member, &other, 1)).await), "NOT_FOUND");
+        let batch = crate::batches::posting(vec![crate::batches::spend("a", &member, 1)]);
+        let answered = points.batch_post(batch).await.unwrap().into_inner().results.remove(0);
+        assert_eq!(answered.refused.unwrap().reason, "NOT_FOUND");
         let request = GetBalanceRequest { member: member.clone(), as_of: None, known_at: None };
         assert_eq!(reason(points.get_balance(request).await), "NOT_FOUND");
         let request = ListEntriesRequest { member: member.clone(), ..ListEntriesRequest::default() };

@@ -71,4 +71,21 @@ guanxi_testkit::matrix! {
         let said: Vec<_> = found.iter().map(|wrong| (wrong.invariant.as_str(), wrong.description.as_str())).collect();
         assert_eq!(said, [("hashes-are-chained", "entry 1 is not what was recorded, or what came before it is not")]);
     }
+
+    async fn an_entry_of_a_kind_that_nobody_knows_is_found(env: &Env) {
+        create(&env.client(), "test", program()).await;
+        env.tell("customer", [recorded("1", customer(1), &["a"])]).await;
+        env.settle().await;
+        env.verify().await;
+        let (db, call) = (env.database("loyalty"), Call::internal("test"));
+        let forged = db.slice(&call, |tx| async move {
+            tx.conn().execute_unprepared("UPDATE entries SET kind = 'GIVEN'").await?;
+            Ok(())
+        });
+        forged.await.unwrap();
+        let found = env.violations().await;
+        let found: Vec<_> = found.iter().filter(|wrong| wrong.invariant == "entries-are-of-known-kinds").collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].description, "1 entries of kind GIVEN from ISSUED to OPEN");
+    }
 }

@@ -10,7 +10,7 @@ use crate::things::{self, ORDER, Things};
 pub fn rows(t: &Things) -> Vec<Row> {
     let (member, id) = (t.member.clone(), request_id);
     let changed = Program { name: t.program.clone(), ..things::program("") };
-    use Fate::{Denied, Empty, Missing};
+    use Fate::{Denied, Empty, Harmless, Missing};
     let points = vec![
         row(
             "ProgramService/CreateProgram",
@@ -95,6 +95,43 @@ pub fn rows(t: &Things) -> Vec<Row> {
                 order: ORDER.into(),
                 return_id: "all".into(),
                 ..ReturnOrderRequest::default()
+            },
+        ),
+        row(
+            "PointsService/AdjustPoints",
+            Missing,
+            AdjustPointsRequest {
+                request_id: id(),
+                member: member.clone(),
+                points: 1,
+                reason: "none".into(),
+                ..AdjustPointsRequest::default()
+            },
+        ),
+        row(
+            "PointsService/TransferPoints",
+            Missing,
+            TransferPointsRequest { request_id: id(), member: member.clone(), to_member: member.clone(), points: 1 },
+        ),
+        row(
+            "PointsService/BatchPost",
+            // The refusals are an answer, so the owner who sends the very same request gets it too.
+            Harmless(|answer| {
+                let refused = read::<BatchPostResponse>(answer).results.remove(0).refused;
+                refused.is_some_and(|refused| refused.reason == "NOT_FOUND")
+            }),
+            BatchPostRequest {
+                request_id: id(),
+                commands: vec![PostCommand {
+                    key: "a".into(),
+                    adjust: Some(PostAdjust {
+                        member: member.clone(),
+                        points: 1,
+                        reason: "none".into(),
+                        ..PostAdjust::default()
+                    }),
+                    ..PostCommand::default()
+                }],
             },
         ),
         row(

@@ -11,6 +11,7 @@ use crate::domain::balance::{Balance, Expiring};
 use crate::domain::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId};
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::lot::{Lot, LotId};
+use crate::store::adjustments::Note;
 
 /// A balance as a message.
 pub fn balance(balance: &Balance) -> proto::Balance {
@@ -66,8 +67,16 @@ pub fn hold(member: MemberId, hold: &Hold) -> proto::Hold {
     }
 }
 
-/// An entry as a message; `orders` names the orders.
-pub fn entry(member: MemberId, entry: &Entry, orders: &BTreeMap<OrderId, OrderName>) -> proto::Entry {
+/// An entry as a message; `orders` names the orders, `notes` say by posting why it was made by hand, `others` from or to
+/// whom points went.
+pub fn entry(
+    member: MemberId,
+    entry: &Entry,
+    orders: &BTreeMap<OrderId, OrderName>,
+    notes: &BTreeMap<i64, Note>,
+    others: &BTreeMap<i64, MemberId>,
+) -> proto::Entry {
+    let note = notes.get(&entry.posting);
     let order = entry.order.and_then(|order| orders.get(&order));
     proto::Entry {
         name: format!("{member}/entries/{}", entry.number),
@@ -84,6 +93,9 @@ pub fn entry(member: MemberId, entry: &Entry, orders: &BTreeMap<OrderId, OrderNa
         active_from: entry.active_from.map(to_proto),
         expires_at: entry.expires_at.map(to_proto),
         hash: entry.hash.map(|hash| hash.as_bytes().to_vec()).unwrap_or_default(),
+        reason: note.map(|note| note.reason.clone()).unwrap_or_default(),
+        adjusted_by: note.map(|note| note.subject.clone()).unwrap_or_default(),
+        other_member: others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -111,6 +123,11 @@ fn kind(kind: EntryKind) -> proto::EntryKind {
         EntryKind::Cover => proto::EntryKind::Cover,
         EntryKind::Uncover => proto::EntryKind::Uncover,
         EntryKind::Unexpire => proto::EntryKind::Unexpire,
+        EntryKind::AdjustCredit => proto::EntryKind::AdjustCredit,
+        EntryKind::Goodwill => proto::EntryKind::AdjustGoodwill,
+        EntryKind::AdjustDebit => proto::EntryKind::AdjustDebit,
+        EntryKind::Send => proto::EntryKind::Send,
+        EntryKind::Receive => proto::EntryKind::Receive,
     }
 }
 
@@ -119,6 +136,8 @@ fn account(account: LedgerAccount) -> proto::LedgerAccount {
         LedgerAccount::Issued => proto::LedgerAccount::Issued,
         LedgerAccount::Redeemed => proto::LedgerAccount::Redeemed,
         LedgerAccount::Breakage => proto::LedgerAccount::Breakage,
+        LedgerAccount::Adjusted => proto::LedgerAccount::Adjusted,
+        LedgerAccount::Transit => proto::LedgerAccount::Transit,
         LedgerAccount::Open => proto::LedgerAccount::Open,
         LedgerAccount::Held => proto::LedgerAccount::Held,
         LedgerAccount::Deficit => proto::LedgerAccount::Deficit,

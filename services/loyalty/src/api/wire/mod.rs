@@ -3,6 +3,8 @@
 pub mod campaign;
 pub mod coupon;
 pub mod ledger;
+pub mod outcome;
+pub mod posting;
 pub mod program;
 pub mod purchase;
 pub mod rule;

@@ -8,6 +8,7 @@ use super::rule;
 use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
+use crate::domain::redemption::Redemption;
 
 /// The terms that a message gives. What the terms themselves contradict is said by their own check.
 ///
@@ -30,6 +31,7 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         pending: program.pending.as_ref().map(|pending| wrong.pending(pending)).unwrap_or_default(),
         expiry: program.expiry.as_ref().map(|expiry| wrong.expiry(expiry)).unwrap_or_default(),
         overdraft: program.negative_balance.as_ref().map(|policy| wrong.overdraft(policy)).unwrap_or_default(),
+        redemption: program.redemption.as_ref().map(redemption),
     };
     if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
 }
@@ -86,6 +88,27 @@ impl Wrong {
     }
 }
 
+/// What points are worth; the step is what the value is given for and the share the whole order where they are absent.
+fn redemption(given: &proto::Redemption) -> Redemption {
+    Redemption {
+        points: Points::new(given.points),
+        minor_units: given.minor_units,
+        step: Points::new(if given.step_points == 0 { given.points } else { given.step_points }),
+        minimum: Points::new(given.minimum_points),
+        maximum_permille: if given.maximum_permille == 0 { 1_000 } else { given.maximum_permille.into() },
+    }
+}
+
+fn to_redemption(terms: Redemption) -> proto::Redemption {
+    proto::Redemption {
+        points: terms.points.get(),
+        minor_units: terms.minor_units,
+        step_points: terms.step.get(),
+        minimum_points: terms.minimum.get(),
+        maximum_permille: i32::try_from(terms.maximum_permille).unwrap_or(1_000),
+    }
+}
+
 /// A month or day; the contract's rules keep it small.
 fn small(number: i32) -> i8 {
     i8::try_from(number).unwrap_or(i8::MAX)
@@ -122,6 +145,7 @@ pub fn program(program: &Program) -> proto::Program {
         pending: to_pending(*pending),
         expiry: to_expiry(expiry),
         negative_balance: Some(to_overdraft(*overdraft)),
+        redemption: program.terms.redemption.map(to_redemption),
         create_time: Some(to_proto(program.create_time)),
         update_time: Some(to_proto(program.update_time)),
         etag: etag(program),

@@ -6,7 +6,7 @@ use super::super::earning::tests::line;
 use super::*;
 
 #[derive(Debug, Clone)]
-enum Doing {
+pub(super) enum Doing {
     Earn(u8, i64),
     Spend(Option<u8>, i64, bool),
     Hold(u8, i64, Option<u8>, i64),
@@ -15,10 +15,11 @@ enum Doing {
     Deliver(u8),
     Return(u8, i32, i64),
     ReturnAll(u8),
+    Adjust(i64, Option<i64>, bool),
     Sweep,
 }
 
-fn doing() -> impl Strategy<Value = Doing> {
+pub(super) fn doing() -> impl Strategy<Value = Doing> {
     let (order, hold) = (|| 0..6_u8, || 0..8_u8);
     prop_oneof![
         4 => (order(), 1..90_i64).prop_map(|(order, points)| Doing::Earn(order, points)),
@@ -29,11 +30,13 @@ fn doing() -> impl Strategy<Value = Doing> {
         2 => order().prop_map(Doing::Deliver),
         3 => (order(), 1..3_i32, 1..4_000_i64).prop_map(|(order, line, amount)| Doing::Return(order, line, amount)),
         1 => order().prop_map(Doing::ReturnAll),
+        2 => (1..60_i64, any::<bool>(), prop::option::of(1..40_i64), any::<bool>())
+            .prop_map(|(points, take, days, clamp)| Doing::Adjust(if take { -points } else { points }, days, clamp)),
         1 => Just(Doing::Sweep),
     ]
 }
 
-fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
+pub(super) fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
     let days = |count| Period { count, unit: PeriodUnit::Day };
     prop_oneof![
         Just(ExpiryPolicy::Never),
@@ -42,11 +45,11 @@ fn expiry() -> impl Strategy<Value = ExpiryPolicy> {
     ]
 }
 
-fn overdraft() -> impl Strategy<Value = OverdraftPolicy> {
+pub(super) fn overdraft() -> impl Strategy<Value = OverdraftPolicy> {
     prop_oneof![Just(OverdraftPolicy::Refuse), Just(OverdraftPolicy::Clamp), (0..90_i64).prop_map(|f| allow(-f))]
 }
 
-fn run(till: &mut Till, number: usize, doing: &Doing) {
+pub(super) fn run(till: &mut Till, number: usize, doing: &Doing) {
     let before = till.account.clone();
     let refused = match *doing {
         Doing::Earn(order_number, amount) => {
@@ -81,6 +84,7 @@ fn run(till: &mut Till, number: usize, doing: &Doing) {
             till.give(&order_number.to_string(), &format!("r{number}"), vec![(line, Extent::Amount(amount))]).is_err()
         }
         Doing::ReturnAll(order_number) => till.give(&order_number.to_string(), &format!("r{number}"), vec![]).is_err(),
+        Doing::Adjust(amount, days, clamp) => till.adjust(amount, days, clamp).is_err(),
         Doing::Sweep => {
             till.expire();
             false
@@ -142,7 +146,7 @@ proptest! {
             knows_little.lots.retain(|_, lot| lot.open.is_positive() || lot.held.is_positive());
             knows_little.orders.clear();
         }
-        let spend = Spend { points: points(amount), order: None, clamp: false };
+        let spend = Spend { points: points(amount), order: None, clamp: false, order_amount: None };
         let now = till.now;
         let (all, little) =
             (till.account.spend(&till.program, &spend, now), knows_little.spend(&till.program, &spend, now));

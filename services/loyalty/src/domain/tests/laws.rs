@@ -20,10 +20,16 @@ fn happening(debits: bool) -> impl Strategy<Value = (i64, Happening)> {
     let earn = (0..ORDERS, 1..60_i64).prop_map(|(order, points)| Happening::Earn { order, points });
     let deliver = (0..ORDERS).prop_map(|order| Happening::Deliver { order });
     let spend = (1..80_i64).prop_map(|points| Happening::Spend { order: None, points });
+    let credit = (1..60_i64, prop::option::of(1..40_i64)).prop_map(|(points, days)| Happening::Credit { points, days });
+    let debit = (1..40_i64).prop_map(|points| Happening::Debit { points });
+    let give = (1..40_i64).prop_map(|points| Happening::Give { points });
     let what = if debits {
-        prop_oneof![3 => earn, 2 => deliver, 3 => spend, 1 => Just(Happening::Nothing)].boxed()
+        prop_oneof![
+            3 => earn, 2 => deliver, 3 => spend, 1 => credit, 1 => debit, 1 => give, 1 => Just(Happening::Nothing)
+        ]
+        .boxed()
     } else {
-        prop_oneof![3 => earn, 2 => deliver, 1 => Just(Happening::Nothing)].boxed()
+        prop_oneof![3 => earn, 2 => deliver, 1 => credit, 1 => Just(Happening::Nothing)].boxed()
     };
     (0..25_i64, what)
 }
@@ -76,6 +82,15 @@ impl Twins {
             Happening::Spend { order, points } => {
                 let _refused = self.till.spend_on(order.map(name).as_deref(), points, false);
             }
+            Happening::Credit { points, days } => {
+                self.till.adjust(points, days, false).expect("it is credited");
+            }
+            Happening::Debit { points } => {
+                let _refused = self.till.adjust(-points, None, false);
+            }
+            Happening::Give { points } => {
+                let _refused = self.till.give_away(points);
+            }
             Happening::Nothing => {
                 self.till.expire();
             }
@@ -83,12 +98,12 @@ impl Twins {
         self.history.push((self.till.now, what.clone()));
     }
 
-    /// What is open and good or waiting, by order, and what is owed.
+    /// What is open and good or waiting, by order, then what no order earned; and what is owed.
     fn state(&self) -> (Vec<i64>, i64) {
-        let mut left = vec![0; ORDERS];
+        let mut left = vec![0; ORDERS + 1];
         for (order, left) in left.iter_mut().enumerate() {
-            let id: OrderId = (&order_name(order)).into();
-            let lots = self.till.account.lots.values().filter(|lot| lot.order == Some(id));
+            let id = (order < ORDERS).then(|| OrderId::from(&order_name(order)));
+            let lots = self.till.account.lots.values().filter(|lot| lot.order == id);
             *left = lots.filter(|lot| !lot.has_expired(self.till.now)).map(|lot| lot.open.get()).sum();
         }
         (left, self.till.deficit())

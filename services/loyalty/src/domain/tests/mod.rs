@@ -4,6 +4,7 @@ mod always;
 mod cases;
 mod conditions;
 mod laws;
+mod moves;
 mod reference;
 mod rules;
 
@@ -12,6 +13,7 @@ use guanxi_kernel::{OrderName, OrganizationId, Uuid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
+use super::adjusting::{Adjust, AdjustError, Asked};
 use super::balance::verify;
 use super::earning::Budgets;
 use super::earning::tests::{line, purchase};
@@ -24,6 +26,7 @@ use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
 use super::purchase::{Purchase, PurchaseLine};
 use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
 use super::spending::{Earn, Earned, Insufficient, Spend};
+use super::transfer::{TransferError, Transferred, transfer};
 
 /// One member with one account, a clock, and everything that was ever written.
 #[derive(Debug, Clone)]
@@ -134,7 +137,7 @@ impl Till {
     }
 
     fn spend_on(&mut self, number: Option<&str>, amount: i64, clamp: bool) -> Result<Points, Insufficient> {
-        let spend = Spend { points: points(amount), order: number.map(order), clamp };
+        let spend = Spend { points: points(amount), order: number.map(order), clamp, order_amount: None };
         let spent = self.account.spend(&self.program, &spend, self.now);
         self.keep(spent)
     }
@@ -170,6 +173,25 @@ impl Till {
 
     fn give_all(&mut self, number: &str) -> Returned {
         self.give(number, "all", vec![]).expect("it is returned")
+    }
+
+    /// Credits by hand, or takes where it is negative; a credit may have an expiry of its own, in days.
+    fn adjust(&mut self, amount: i64, days: Option<i64>, clamp: bool) -> Result<Points, AdjustError> {
+        let days = days.filter(|_| amount > 0).map(|days| SignedDuration::from_hours(24 * days));
+        let expires_at = days.map(|days| self.now.checked_add(days).expect("in range"));
+        let asked = Asked { points: amount, goodwill: false, expires_at, clamp: clamp && amount < 0 };
+        let adjust = Adjust::new(asked, "why".into(), "who".into(), self.now).expect("it fits together");
+        let adjusted = self.account.adjust(&self.program, &adjust, self.now);
+        self.keep(adjusted.map(|(points, _)| points))
+    }
+
+    /// Gives points to somebody who had none.
+    fn give_away(&mut self, amount: i64) -> Result<Transferred, TransferError> {
+        let (program, organization) = (self.account.program.clone(), self.account.organization.clone());
+        let (friend, customer) = (MemberId(Uuid::from_u128(9)), CustomerId(Uuid::from_u128(10)));
+        let mut friend = Account::open(friend, customer, program, organization);
+        let given = transfer(&mut self.account, &mut friend, points(amount), self.now);
+        self.keep(given)
     }
 
     fn deliver(&mut self, number: &str) -> Points {

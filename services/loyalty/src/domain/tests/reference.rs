@@ -1,5 +1,5 @@
-//! A slow, simple second implementation: every point is an object with a history of its own. It knows credits, debits,
-//! deliveries and time, and no returns at all: what a return must lead to is this model run again without the order.
+//! A slow, simple second implementation: every point is an object with a history of its own. It knows credits and debits, by
+//! orders, by hand and by gifts, deliveries and time, and no returns at all: what a return must lead to is this model run again without the order.
 
 use jiff::Timestamp;
 
@@ -14,6 +14,12 @@ pub(super) enum Happening {
     Deliver { order: usize },
     /// Points were spent, on an order or on nothing that can be returned.
     Spend { order: Option<usize>, points: i64 },
+    /// Points were credited by hand, with an expiry of their own, in days, where one is given.
+    Credit { points: i64, days: Option<i64> },
+    /// Points were taken by hand.
+    Debit { points: i64 },
+    /// Points were given to another member.
+    Give { points: i64 },
     /// Nothing but time.
     Nothing,
 }
@@ -27,7 +33,8 @@ enum Place {
 
 #[derive(Debug, Clone)]
 struct Point {
-    order: usize,
+    /// `None` where no order earned it.
+    order: Option<usize>,
     earned: Timestamp,
     active_from: Option<Timestamp>,
     expires_at: Option<Timestamp>,
@@ -52,6 +59,9 @@ impl Model {
                 Happening::Spend { order, points } if !order.is_some_and(&without) => {
                     model.spend(program, points, *now);
                 }
+                Happening::Credit { points, days } => model.credit(program, points, days, *now),
+                Happening::Debit { points } => model.spend(program, points, *now),
+                Happening::Give { points } => model.give(points, *now),
                 _ => {}
             }
         }
@@ -62,13 +72,22 @@ impl Model {
         let active_from = program.active_from(now, None);
         let expires_at = active_from.and_then(|from| program.expires_at(from));
         for _ in 0..points {
-            self.points.push(Point { order, earned: now, active_from, expires_at, place: Place::Lot });
+            self.points.push(Point { order: Some(order), earned: now, active_from, expires_at, place: Place::Lot });
+        }
+        self.pay(now);
+    }
+
+    fn credit(&mut self, program: &Program, points: i64, days: Option<i64>, now: Timestamp) {
+        let own = days.map(|days| now.checked_add(jiff::SignedDuration::from_hours(24 * days)).expect("in range"));
+        let expires_at = own.or_else(|| program.expires_at(now));
+        for _ in 0..points {
+            self.points.push(Point { order: None, earned: now, active_from: Some(now), expires_at, place: Place::Lot });
         }
         self.pay(now);
     }
 
     fn deliver(&mut self, program: &Program, order: usize, now: Timestamp) {
-        for point in self.points.iter_mut().filter(|point| point.order == order && point.active_from.is_none()) {
+        for point in self.points.iter_mut().filter(|point| point.order == Some(order) && point.active_from.is_none()) {
             point.active_from = Some(now);
             point.expires_at = program.expires_at(now);
         }
@@ -79,6 +98,17 @@ impl Model {
         if points > self.available(now) + program.terms.overdraft.allowance().get() {
             return;
         }
+        self.take(points, now);
+    }
+
+    /// A gift is never owed.
+    fn give(&mut self, points: i64, now: Timestamp) {
+        if points <= self.available(now) {
+            self.take(points, now);
+        }
+    }
+
+    fn take(&mut self, points: i64, now: Timestamp) {
         for _ in 0..points {
             let next = self.points.iter_mut().filter(|point| point.is_good(now));
             match next.min_by_key(|point| (point.expires_at.unwrap_or(Timestamp::MAX), point.earned)) {
@@ -103,11 +133,11 @@ impl Model {
         i64::try_from(good).expect("a few points") - self.deficit
     }
 
-    /// What is good or waits at `now` of each of `orders` orders, and what is owed.
+    /// What is good or waits at `now` of each of `orders` orders, then of what no order earned; and what is owed.
     pub(super) fn state(&self, orders: usize, now: Timestamp) -> (Vec<i64>, i64) {
-        let mut left = vec![0; orders];
+        let mut left = vec![0; orders + 1];
         for point in self.points.iter().filter(|point| point.is_good(now) || point.waits(now)) {
-            left[point.order] += 1;
+            left[point.order.unwrap_or(orders)] += 1;
         }
         (left, self.deficit)
     }

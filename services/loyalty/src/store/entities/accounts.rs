@@ -22,6 +22,9 @@ pub struct Model {
     pub spent: i64,
     pub expired: i64,
     pub reversed: i64,
+    pub adjusted: i64,
+    pub sent: i64,
+    pub received: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

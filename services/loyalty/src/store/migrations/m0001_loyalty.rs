@@ -7,9 +7,6 @@ use guanxi_store::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use guanxi_store::sea_orm_migration::async_trait::async_trait;
 use guanxi_store::sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
-use crate::domain::entry::{EntryKind, LedgerAccount};
-use crate::domain::hold::HoldState;
-
 /// The first schema.
 pub struct Loyalty;
 
@@ -18,6 +15,13 @@ impl MigrationName for Loyalty {
         "m0001_loyalty"
     }
 }
+
+/// The words of the ledger as they were then. A migration never changes: a database that was made yesterday must come to
+/// the same schema as one that is made today, so these are not the enums'.
+const KINDS: &str = "'EARN', 'ACTIVATE', 'EXTEND', 'SPEND', 'HOLD', 'CAPTURE', 'RELEASE', 'EXPIRE', 'REVERSE', 'REFUND', \
+                     'RESTORE', 'COVER', 'UNCOVER', 'UNEXPIRE'";
+const ACCOUNTS: &str = "'ISSUED', 'REDEEMED', 'BREAKAGE', 'OPEN', 'HELD', 'DEFICIT'";
+const STATES: &str = "'PLACED', 'CAPTURED', 'VOIDED', 'TIMED_OUT'";
 
 /// `{time}` stands for the type of instants, which the two databases call differently; `{kinds}`, `{accounts}` and
 /// `{states}` for the words of the ledger.
@@ -70,10 +74,6 @@ const STATEMENTS: &[&str] = &[
      PRIMARY KEY (root_id, shipment_id))",
 ];
 
-fn words(words: &[&str]) -> String {
-    words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
-}
-
 #[async_trait]
 impl MigrationTrait for Loyalty {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -85,9 +85,9 @@ impl MigrationTrait for Loyalty {
         for statement in STATEMENTS {
             let statement = statement
                 .replace("{time}", time)
-                .replace("{kinds}", &words(EntryKind::ALL))
-                .replace("{accounts}", &words(LedgerAccount::ALL))
-                .replace("{states}", &words(HoldState::ALL));
+                .replace("{kinds}", KINDS)
+                .replace("{accounts}", ACCOUNTS)
+                .replace("{states}", STATES);
             connection.execute_unprepared(&statement).await?;
         }
         Ok(())

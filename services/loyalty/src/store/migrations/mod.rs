@@ -5,6 +5,7 @@ mod m0002_chain;
 mod m0003_earning;
 mod m0004_coupons;
 mod m0005_room;
+mod m0006_ledger;
 
 use guanxi_store::migrate::Migrations;
 
@@ -16,5 +17,6 @@ pub fn all() -> Migrations {
         Box::new(m0003_earning::Earning),
         Box::new(m0004_coupons::Coupons),
         Box::new(m0005_room::Room),
+        Box::new(m0006_ledger::Ledger),
     ]
 }

@@ -41,7 +41,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let coupons = GroupCommit::start(&db, "coupons", settings.coupons_lanes, settings.coupons_batch, coupons);
     Ok(Module::new("loyalty")
         .serve(ProgramServiceServer::new(api::Programs::new(&db, &ctx.jobs())))
-        .serve(MemberServiceServer::new(api::Members::new(&db)))
+        .serve(MemberServiceServer::new(api::Members::new(&db, &programs)))
         .serve(PointsServiceServer::new(api::Points::new(&db, &queue, &programs)))
         .serve(CampaignServiceServer::new(api::Campaigns::new(&db)))
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))

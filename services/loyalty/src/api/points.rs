@@ -26,7 +26,7 @@ use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
 use crate::domain::spending::{Earn, Spend};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, budgets, earned as kept, entries, member_orders, reading};
+use crate::store::{accounts, budgets, earned as kept, entries, member_orders, reading, tiers};
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -82,11 +82,14 @@ impl PointsService for Points {
             let program = program.ok_or_else(|| Refused::not_found("program", &id))?;
             let (mut standing, mut facts) = (Standing::default(), None);
             if let Some(member) = member {
-                let account = accounts::read(&reader, member).await?;
+                let mut account = accounts::read(&reader, member).await?;
                 if account.program != id {
                     return Err(Refused::invalid("member", "MEMBER_NOT_PROGRAMS", format!("{member} is not of {id}")));
                 }
-                facts = Some(account.facts());
+                let now = reader.now();
+                let at = effective_time.unwrap_or(now);
+                tiers::attach(connection, &mut account, &program, at).await?;
+                facts = Some(account.facts_at(&program, at, now));
                 standing =
                     kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
             }

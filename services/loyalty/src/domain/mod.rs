@@ -18,6 +18,7 @@ pub mod facts;
 mod firing;
 pub mod gift_card;
 pub mod hold;
+pub mod ladder;
 pub mod ledger;
 pub mod lift;
 pub mod lot;
@@ -25,10 +26,12 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod purchase;
+pub mod ranking;
 pub mod returns;
 pub mod rule;
 pub mod settling;
 pub mod spending;
+pub mod tier;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
 use super::programs::Programs;
-use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing};
+use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing, tiers};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -93,6 +93,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
         book.returned.entry((MemberId(member), order, return_id)).or_default().push(line);
     }
     earned::complete(tx, book, wanted).await?;
+    tiers::complete(tx, book, wanted).await?;
     if book.programs.values().any(|program| program.terms.pending == PendingPolicy::UntilDelivered) {
         let earning = wanted.iter().filter_map(|(_, command)| match command {
             Command::Earn(earn) => Some(earn.order.uuid()),
@@ -219,6 +220,7 @@ pub fn changes(
         member_orders::new_returns(&set.returns),
     ];
     changes.extend(earned::changes(accounts, &taken)?);
+    changes.push(tiers::changes(tx, book, why)?);
     count(tx, &set.entries);
     for (member, changes) in &taken {
         let why = why.get(member).cloned().unwrap_or_default();

@@ -14,6 +14,7 @@ pub mod gift_cards;
 pub mod holds;
 pub mod invariants;
 mod invariants_earning;
+mod invariants_tiers;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;
@@ -23,6 +24,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod programs;
 pub mod reading;
+pub mod tiers;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

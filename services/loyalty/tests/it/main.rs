@@ -19,4 +19,5 @@ mod rules;
 mod spending;
 mod strangers;
 mod support;
+mod tiers;
 mod verify;

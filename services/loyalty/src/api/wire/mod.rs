@@ -6,3 +6,4 @@ pub mod ledger;
 pub mod program;
 pub mod purchase;
 pub mod rule;
+pub mod tier;

@@ -6,6 +6,7 @@ mod conditions;
 mod laws;
 mod reference;
 mod rules;
+mod tiers;
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{OrderName, OrganizationId, Uuid};

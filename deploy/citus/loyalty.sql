@@ -28,7 +28,8 @@ SELECT create_distributed_table('order_shipments', 'root_id', colocate_with => '
 SELECT create_distributed_table('orders', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('outbox', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('programs', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('purchases', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('reward_redemptions', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('rewards', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rule_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('tier_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_reference_table('inbox_position');

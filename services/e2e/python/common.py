@@ -111,7 +111,10 @@ def admin(suite):
         suite.same([item.violation for item in items if item.HasField("violation")], [], f"what is wrong in {service}")
         results = [item.result for item in items if item.HasField("result")]
         suite.true(results and all(result.violations == 0 for result in results), f"{service} checks nothing")
-    for message in (pb.GetSummaryRequest, pb.VerifyRequest, pb.GetFlowLagRequest):
+    for service in SERVICES:
+        retried = suite.ask(pb.RetryDeadLettersRequest(service=service)).services
+        suite.same([(one.service, one.handled, one.remaining) for one in retried], [(service, 0, 0)], "no dead letters")
+    for message in (pb.GetSummaryRequest, pb.VerifyRequest, pb.GetFlowLagRequest, pb.RetryDeadLettersRequest):
         suite.invalid(message(service="x" * 33), "service=string.max_len")
         suite.missing(message(service="nowhere"), "service", "services/nowhere")
 

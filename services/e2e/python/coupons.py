@@ -1,6 +1,8 @@
-"""Coupons and gift cards: CouponService, GiftCardService."""
+"""Coupons, gift cards and rewards: CouponService, GiftCardService, RewardService."""
 
 from datetime import timedelta
+
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from loyalty import purchase
 from stubs import common
@@ -196,3 +198,65 @@ def gift_cards(suite):
     suite.missing(pb.GetGiftCardRequest(name=none), "gift_card", none)
     suite.invalid(pb.RedeemGiftCardRequest(), "request_id", "code", "order", "amount")
     suite.invalid(pb.ReverseGiftCardRedemptionRequest(name="x"), "name")
+
+
+def rewards(suite):
+    """A reward costs what it costs; points and stock go together, and come back together, once."""
+    reward = pb.Reward(program=suite.club, display_name="Umbrella", points=5, stock_total=1)
+    request = pb.CreateRewardRequest(reward_id=f"umbrella-{suite.tag}", reward=reward)
+    other = copy(request)
+    other.reward.points = 6
+    made = suite.once(request, other).reward
+    again = copy(request)
+    again.request_id = ""
+    suite.same(
+        suite.refused(again, "ALREADY_EXISTS", "ALREADY_EXISTS").resource, ("reward", made.name), "what exists"
+    )
+    suite.same(suite.ask(pb.GetRewardRequest(name=made.name)).reward, made, "the reward")
+    suite.ask(pb.CreateRewardRequest(reward_id=f"mug-{suite.tag}", reward=reward))
+    suite.same(len(suite.pages(pb.ListRewardsRequest(program=suite.club), "rewards", 1)), 2, "the program's rewards")
+    changed = copy(made)
+    changed.points, changed.display_name = 4, "Parasol"
+    update = pb.UpdateRewardRequest(reward=changed, update_mask=FieldMask(paths=["points"]))
+    other = copy(update)
+    other.reward.points = 3
+    after = suite.once(update, other).reward
+    suite.same((after.points, after.display_name), (4, "Umbrella"), "what the mask names, and what it does not")
+    update.request_id = ""
+    suite.refused(update, "ABORTED", "ETAG_MISMATCH")
+    bought = pb.Purchase(currency_code="CNY")
+    bought.lines.add(line=1, quantity=1, price_minor=1_000)
+    suite.ask(pb.EarnPointsRequest(member=suite.member, order=f"orders/py:{suite.tag}-reward", purchase=bought))
+    redeem = pb.RedeemRewardRequest(reward=made.name, member=suite.member, claimed_points=1)
+    other = copy(redeem)
+    other.claimed_points = 4
+    redeemed = suite.once(redeem, other)
+    suite.same(redeemed.redemption.points, 4, "what it cost")
+    redeem.request_id = ""
+    suite.refused(redeem, "FAILED_PRECONDITION", "REWARD_OUT_OF_STOCK")
+    name = redeemed.redemption.name
+    move = pb.UpdateRedemptionRequest(name=name, state=pb.REWARD_REDEMPTION_STATE_PREPARED)
+    other = copy(move)
+    other.state = pb.REWARD_REDEMPTION_STATE_FULFILLED
+    suite.same(suite.once(move, other).redemption.state, pb.REWARD_REDEMPTION_STATE_PREPARED, "where it stands")
+    cancel = pb.CancelRedemptionRequest(name=name)
+    other = copy(cancel)
+    other.name = suite.other(f"{made.name}/redemptions")
+    back = suite.once(cancel, other)
+    suite.same(back.balance.available, redeemed.balance.available + 4, "what came back")
+    cancel.request_id = ""
+    suite.refused(cancel, "FAILED_PRECONDITION", "REWARD_REDEMPTION_ENDED")
+    move.request_id = ""
+    suite.refused(move, "FAILED_PRECONDITION", "REWARD_REDEMPTION_ENDED")
+    other.request_id = ""
+    suite.missing(other, "redemption", other.name)
+
+    suite.invalid(pb.CreateRewardRequest(), "request_id", "reward_id", "reward")
+    none = "rewards/none"
+    suite.missing(pb.GetRewardRequest(name=none), "reward", none)
+    suite.missing(pb.RedeemRewardRequest(reward=none, member=suite.member), "reward", none)
+    suite.invalid(pb.ListRewardsRequest(program="x", page_size=-1), "program", "page_size")
+    suite.invalid(pb.UpdateRewardRequest(), "request_id", "reward")
+    suite.invalid(pb.UpdateRedemptionRequest(name="x", state=1), "name", "state")
+    suite.invalid(pb.RedeemRewardRequest(), "request_id", "reward", "member")
+    suite.invalid(pb.CancelRedemptionRequest(name="x"), "name")

@@ -63,6 +63,7 @@ PARTS = [
     coupons.codes,
     coupons.redemptions,
     coupons.gift_cards,
+    coupons.rewards,
     logistics.shipments,
     logistics.shipment_lists,
     logistics.promises,

@@ -1,4 +1,4 @@
-//! The loyalty service: programs, members, the points ledger, coupons, gift cards.
+//! The loyalty service: programs, members, the points ledger, coupons, gift cards, rewards.
 //!
 //! Points are lots with their own activation and expiry; every change is an entry of a double-entry ledger; what a
 //! return must lead to is decided by the allocations that were stored when points were taken.
@@ -17,6 +17,7 @@ use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerServiceSe
 use guanxi_contracts::server::loyalty_v1::member_service_server::MemberServiceServer;
 use guanxi_contracts::server::loyalty_v1::points_service_server::PointsServiceServer;
 use guanxi_contracts::server::loyalty_v1::program_service_server::ProgramServiceServer;
+use guanxi_contracts::server::loyalty_v1::reward_service_server::RewardServiceServer;
 use guanxi_runtime::{Module, ModuleContext, Service, StartError};
 use guanxi_store::GroupCommit;
 
@@ -39,6 +40,8 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let queue = GroupCommit::start(&db, "points", settings.points_lanes, settings.points_batch, ledger);
     let coupons = store::coupons::queue::Coupons;
     let coupons = GroupCommit::start(&db, "coupons", settings.coupons_lanes, settings.coupons_batch, coupons);
+    let rewards = store::rewards::queue::Rewards::new(&programs);
+    let rewards = GroupCommit::start(&db, "rewards", settings.points_lanes, settings.points_batch, rewards);
     Ok(Module::new("loyalty")
         .serve(ProgramServiceServer::new(api::Programs::new(&db, &ctx.jobs())))
         .serve(MemberServiceServer::new(api::Members::new(&db, &programs)))
@@ -47,6 +50,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))
         .serve(CouponServiceServer::new(api::Coupons::new(&db, &coupons, &ctx.jobs())))
         .serve(GiftCardServiceServer::new(api::GiftCards::new(&db)))
+        .serve(RewardServiceServer::new(api::Rewards::new(&db, &rewards)))
         .consume("customer", events::RecordOrders::new(&programs))
         .consume("customer", events::CancelOrders::new(&programs))
         .consume("customer", events::ReturnOrders::new(&programs))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// How many commits of points are under way at once on PostgreSQL: 1 to 16. SQLite has one writer.
+    /// How many commits of points, and of rewards, are under way at once on PostgreSQL: 1 to 16. SQLite has one writer.
     pub points_lanes: usize,
     /// Changes of points of one commit at the most: 1 to 1,024.
     pub points_batch: usize,

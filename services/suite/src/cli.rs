@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, doctor, generate, healthcheck, import, migrate, report, restore, serve, show, token, verify,
+    backup, doctor, generate, healthcheck, import, migrate, report, restore, retry, serve, show, token, verify,
 };
 
 /// Guanxi, a customer-relationship platform for retailers: customers, loyalty, logistics, feedback.
@@ -29,5 +29,6 @@ pub enum Command {
     Generate(generate::Generate),
     Show(show::Show),
     Report(report::Report),
+    Retry(retry::Retry),
     Verify(verify::Verify),
 }

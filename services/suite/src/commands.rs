@@ -8,6 +8,7 @@ pub mod import;
 pub mod migrate;
 pub mod report;
 pub mod restore;
+pub mod retry;
 pub mod serve;
 pub mod show;
 pub mod token;
@@ -34,6 +35,7 @@ pub async fn run(command: Command) -> Done {
         Command::Generate(command) => command.run().await,
         Command::Show(command) => command.run().await,
         Command::Report(command) => command.run().await,
+        Command::Retry(command) => command.run().await,
         Command::Verify(command) => command.run().await,
     }
 }

@@ -54,6 +54,7 @@ services! {
         campaigns: loyalty::v1::campaign_service_client::CampaignServiceClient;
         coupons: loyalty::v1::coupon_service_client::CouponServiceClient;
         gift_cards: loyalty::v1::gift_card_service_client::GiftCardServiceClient;
+        rewards: loyalty::v1::reward_service_client::RewardServiceClient;
     }
     logistics "logistics" Logistics {
         shipments: logistics::v1::shipment_service_client::ShipmentServiceClient;

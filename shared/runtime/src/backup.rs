@@ -53,22 +53,34 @@ pub struct Copied {
 /// What could not be read or written, and where; services on PostgreSQL, which has its own tools.
 pub async fn backup(settings: &Settings, services: &[Service], to: &Path) -> Result<Manifest, StartError> {
     embedded(settings)?;
-    let failed = |place: &Path, error: &dyn std::fmt::Display| {
-        StartError::new(format!("no backup was made: {}: {error}", place.display()))
-    };
     if fs::read_dir(to).is_ok_and(|mut inside| inside.next().is_some()) {
-        return Err(failed(to, &"there is something in it; name a folder that is new or empty (--to)"));
+        return Err(unmade(to, &"there is something in it; name a folder that is new or empty (--to)"));
     }
     let part = beside(to, ".part");
-    fs::create_dir_all(to.parent().unwrap_or(to)).map_err(|error| failed(to, &error))?;
-    fs::create_dir(&part)
-        .map_err(|error| failed(&part, &format!("{error}; another backup is under way, or did not end")))?;
+    fs::create_dir_all(to.parent().unwrap_or(to)).map_err(|error| unmade(to, &error))?;
+    fs::create_dir(&part).map_err(|error| {
+        unmade(&part, &format!("{error}; another backup is under way, or was killed: remove it then"))
+    })?;
+    let made = make(settings, services, &part, to).await;
+    if made.is_err() {
+        // What is there of it is of no use, and would be in the next one's way.
+        let _stays = fs::remove_dir_all(&part);
+    }
+    made
+}
+
+fn unmade(place: &Path, error: &dyn std::fmt::Display) -> StartError {
+    StartError::new(format!("no backup was made: {}: {error}", place.display()))
+}
+
+/// Fills the folder `part`, and calls it `to` once it is whole.
+async fn make(settings: &Settings, services: &[Service], part: &Path, to: &Path) -> Result<Manifest, StartError> {
     let mut manifest = Manifest { format: FORMAT, release: release().to_owned(), services: BTreeMap::new() };
     for service in services {
         let (file, into) = (settings.database.data_dir.join(name(service)), part.join(name(service)));
         let time = SystemClock.now();
-        copy(&file, &into).await.map_err(|error| failed(&file, &error))?;
-        let (bytes, sha256) = digest(&into, None).map_err(|error| failed(&into, &error))?;
+        copy(&file, &into).await.map_err(|error| unmade(&file, &error))?;
+        let (bytes, sha256) = digest(&into, None).map_err(|error| unmade(&into, &error))?;
         manifest.services.insert(service.name.to_owned(), Copied { time, bytes, sha256 });
     }
     let done = || {
@@ -76,11 +88,11 @@ pub async fn backup(settings: &Settings, services: &[Service], to: &Path) -> Res
         let mut file = File::create(part.join(MANIFEST))?;
         file.write_all(&text)?;
         file.sync_all()?;
-        File::open(&part)?.sync_all()?;
-        fs::rename(&part, to)?;
+        File::open(part)?.sync_all()?;
+        fs::rename(part, to)?;
         File::open(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
     };
-    done().map_err(|error: std::io::Error| failed(to, &error))?;
+    done().map_err(|error: std::io::Error| unmade(to, &error))?;
     Ok(manifest)
 }
 

@@ -24,6 +24,7 @@ pub mod run;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
+mod verification;
 
 pub use admin::healthcheck;
 pub use backup::{backup, restore, restored};

@@ -261,6 +261,9 @@ pub struct Jobs {
     /// How often a runner looks for work.
     #[serde(with = "duration")]
     pub poll: Duration,
+    /// How often the invariants of each service are checked; zero for never.
+    #[serde(with = "duration")]
+    pub verify: Duration,
 }
 
 /// `[telemetry]`

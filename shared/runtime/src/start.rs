@@ -23,11 +23,12 @@ use crate::edge::{self, Certificates};
 use crate::error::StartError;
 use crate::jobs::Runner;
 use crate::measure::Measuring;
-use crate::module::Service;
+use crate::module::{Module, Service};
 use crate::process::{Process, Stages};
 use crate::replays::RpcReplays;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::Metrics;
+use crate::verification::Verification;
 
 /// How long the bus may take to say whether it is set up well: a start does not wait for it.
 const BUS_ANSWER: Duration = Duration::from_millis(500);
@@ -177,19 +178,24 @@ fn fetch_keys(ways: &Ways) {
 
 /// A service as the common services show it.
 fn host(built: &Built, settings: &Settings) -> Hosted {
+    Hosted {
+        service: built.module.service,
+        db: built.db.clone(),
+        jobs: built.jobs.clone(),
+        invariants: invariants(&built.module, settings),
+        summary: built.module.summary.clone(),
+        producers: built.module.consumers.producers().to_vec(),
+    }
+}
+
+/// What must hold of every service's data, and of this one's.
+fn invariants(module: &Module, settings: &Settings) -> Vec<Invariant> {
     let common = [
         Invariant::outbox_is_dense(settings.events.retention),
         Invariant::outbox_heads_are_last(),
         Invariant::no_dead_letters(),
     ];
-    Hosted {
-        service: built.module.service,
-        db: built.db.clone(),
-        jobs: built.jobs.clone(),
-        invariants: common.into_iter().chain(built.module.invariants.clone()).collect(),
-        summary: built.module.summary.clone(),
-        producers: built.module.consumers.producers().to_vec(),
-    }
+    common.into_iter().chain(module.invariants.clone()).collect()
 }
 
 /// The routes of all modules, with the common services, health and reflection.
@@ -239,6 +245,7 @@ async fn bind(what: &str, setting: &str, address: SocketAddr) -> Result<TcpListe
 
 /// Starts the relay, the consumer, the jobs and the tasks of one module.
 fn set_to_work(built: Built, settings: &Settings, bus: &Arc<dyn Bus>, shutdown: &Shutdown, stages: &mut Stages) {
+    let invariants = invariants(&built.module, settings);
     let Built { module, db, peers, woken, .. } = built;
     let relay = Relay::new(db.clone(), Arc::clone(bus));
     stages.relays.spawn("relay", |stop| relay.run(stop));
@@ -253,6 +260,8 @@ fn set_to_work(built: Built, settings: &Settings, bus: &Arc<dyn Bus>, shutdown: 
         gauges: module.gauges,
     };
     stages.consumers.spawn("measures", |stop| measuring.run(stop));
+    let verification = Verification { db: db.clone(), invariants, every: settings.jobs.verify };
+    stages.consumers.spawn("verification", |stop| verification.run(stop));
     let runner = Runner {
         db,
         declared: module.jobs,

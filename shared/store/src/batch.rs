@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -146,6 +147,7 @@ async fn lane<D: Decide>(
     metrics: Metrics,
 ) {
     let mut arrived = Vec::with_capacity(largest);
+    let repeats = Repeats::default();
     while receiver.recv_many(&mut arrived, largest).await > 0 {
         gather(&mut receiver, &mut arrived, largest).await;
         let batch: Vec<_> = arrived.drain(..).filter(|waiting| !waiting.answer.is_closed()).collect();
@@ -159,7 +161,7 @@ async fn lane<D: Decide>(
             { attribute::SERVICE } = db.service(),
             { attribute::CALLS } = calls.len()
         );
-        let work = commit_all(&db, &*decide, calls).instrument(span);
+        let work = commit_all(&db, &*decide, calls, &repeats).instrument(span);
         // A panic in a decision must not end the lane: its batch is answered, the next one runs.
         let outcomes = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
             answers.iter().map(|_| Err(Refused::internal("the decision failed; the log says why"))).collect()
@@ -176,10 +178,11 @@ async fn commit_all<D: Decide>(
     db: &Database,
     decide: &D,
     calls: Vec<BatchCall<D::Command>>,
+    repeats: &Repeats,
 ) -> Vec<Result<Written, Refused>> {
     let count = calls.len();
     let first = Batch::of(calls);
-    match commit(db, decide, &first).await {
+    match commit(db, decide, &first, repeats).await {
         Ok(outcomes) => return outcomes,
         Err(error) if error.fault() == Fault::Away || count == 1 => {
             let refused = Refused::from(error);
@@ -190,8 +193,9 @@ async fn commit_all<D: Decide>(
     let mut outcomes = Vec::with_capacity(count);
     for call in first.into_calls() {
         let single = Batch::of(vec![call]);
-        outcomes
-            .push(commit(db, decide, &single).await.map_or_else(|e| Err(Refused::from(e)), |mut one| one.remove(0)));
+        outcomes.push(
+            commit(db, decide, &single, repeats).await.map_or_else(|e| Err(Refused::from(e)), |mut one| one.remove(0)),
+        );
     }
     outcomes
 }
@@ -223,18 +227,42 @@ impl<C> Batch<C> {
     }
 }
 
+/// Whether requests are looked up that were granted before. They are rare, and a request that is granted a second time
+/// meets its own key when it is written: so a batch is decided without looking, and looked up when it is refused or
+/// fails; and the next ones too, as long as that finds any.
+struct Repeats(AtomicBool);
+
+impl Default for Repeats {
+    /// After a start callers repeat what was under way before.
+    fn default() -> Self {
+        Self(AtomicBool::new(true))
+    }
+}
+
 async fn commit<D: Decide>(
     db: &Database,
     decide: &D,
     batch: &Batch<D::Command>,
+    repeats: &Repeats,
 ) -> Result<Vec<Result<Written, Refused>>> {
+    let look = AtomicBool::new(repeats.0.load(Ordering::Relaxed));
     db.retry(|| async {
         let tx = db.begin(Call::internal(db.service())).await?;
         let mut outcomes: Vec<Option<Result<Written, Refused>>> = (0..batch.calls.len()).map(|_| None).collect();
-        replays(&tx, batch, &mut outcomes).await?;
+        // Whatever makes it run again may have been such a request.
+        let looks = look.swap(true, Ordering::Relaxed);
+        if looks {
+            let found = replays(&tx, batch, 0..batch.calls.len(), &mut outcomes).await?;
+            repeats.0.store(found, Ordering::Relaxed);
+        }
         let open: Vec<usize> =
             (0..batch.calls.len()).filter(|&at| outcomes[at].is_none() && batch.repeats[at].is_none()).collect();
         let answers = decide_open(&tx, decide, batch, &open).await?;
+        if !looks {
+            // What was granted before may be refused now: its answer stays what it was.
+            let refused = open.iter().zip(&answers).filter_map(|(&at, answer)| answer.is_err().then_some(at));
+            replays(&tx, batch, refused, &mut outcomes).await?;
+        }
         let mut granted = Vec::with_capacity(open.len());
         for (&at, answer) in open.iter().zip(&answers) {
             if let (Some(write), Ok(reply)) = (&batch.calls[at].write, answer) {
@@ -244,28 +272,35 @@ async fn commit<D: Decide>(
         let granted = idempotency::granted(&tx, &granted);
         db.commit(tx, Some(granted)).await?;
         for (at, answer) in open.into_iter().zip(answers) {
-            outcomes[at] = Some(answer.map(|reply| Written { reply, replayed: false }));
+            outcomes[at].get_or_insert_with(|| answer.map(|reply| Written { reply, replayed: false }));
         }
         Ok(with_repeats(batch, outcomes))
     })
     .await
 }
 
-/// Answers the calls whose request was granted by an earlier commit.
-async fn replays<C>(tx: &Tx, batch: &Batch<C>, outcomes: &mut [Option<Result<Written, Refused>>]) -> Result<()> {
+/// Answers those of the calls `among` whose request was granted by an earlier commit; says whether there are any.
+async fn replays<C>(
+    tx: &Tx,
+    batch: &Batch<C>,
+    among: impl Iterator<Item = usize>,
+    outcomes: &mut [Option<Result<Written, Refused>>],
+) -> Result<bool> {
     let (at, writes): (Vec<usize>, Vec<&Write>) =
-        batch.calls.iter().enumerate().filter_map(|(at, call)| Some((at, call.write.as_ref()?))).unzip();
+        among.filter_map(|at| Some((at, batch.calls[at].write.as_ref()?))).unzip();
     if writes.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
+    let mut found = false;
     for ((at, write), earlier) in at.into_iter().zip(&writes).zip(idempotency::earlier_of(tx, &writes).await?) {
         outcomes[at] = match earlier {
             Earlier::None => None,
             Earlier::Same(reply) => Some(Ok(Written { reply, replayed: true })),
             Earlier::Other => Some(Err(idempotency::reused(write))),
         };
+        found |= outcomes[at].is_some();
     }
-    Ok(())
+    Ok(found)
 }
 
 async fn decide_open<D: Decide>(

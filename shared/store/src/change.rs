@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use crate::rows::Rows;
+use crate::rows::{Rows, Target};
 use crate::{Result, Tx};
 
 /// A set of rows on its way into its table.
@@ -31,15 +31,15 @@ impl Change {
         if self.rows.is_empty() {
             return Ok(0);
         }
-        let (sql, values) = self.statement(tx.backend(), 1);
+        let (sql, values) = self.statement(tx.target(), 1);
         let done = tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
         Ok(done.rows_affected())
     }
 
     /// The statement, with its parameters numbered from `from` on.
-    fn statement(self, backend: DbBackend, from: usize) -> (String, Vec<Value>) {
+    fn statement(self, to: Target, from: usize) -> (String, Vec<Value>) {
         let table = self.rows.table();
-        let (source, values) = self.rows.source(backend, from);
+        let (source, values) = self.rows.source(to, from);
         let name = table.name();
         let sql = match self.how {
             // SQLite needs a WHERE between a SELECT and ON CONFLICT to parse it.
@@ -73,13 +73,13 @@ pub async fn write_all(tx: &Tx, changes: impl IntoIterator<Item = Change>) -> Re
     let last = changes.pop();
     let (mut parts, mut values) = (Vec::new(), Vec::new());
     for change in changes {
-        let (sql, more) = change.statement(tx.backend(), values.len() + 1);
+        let (sql, more) = change.statement(tx.target(), values.len() + 1);
         parts.push(format!("w{} AS ({sql})", parts.len()));
         values.extend(more);
     }
     let mut sql = format!("WITH {} ", parts.join(", "));
     if let Some(last) = last {
-        let (statement, more) = last.statement(tx.backend(), values.len() + 1);
+        let (statement, more) = last.statement(tx.target(), values.len() + 1);
         sql.push_str(&statement);
         values.extend(more);
     }

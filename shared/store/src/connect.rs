@@ -227,6 +227,8 @@ const WRITER: &[(&str, &str)] = &[
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Each key is looked up once.
+    ("enable_memoize", "off"),
     ("jit", "off"),
 ];
 

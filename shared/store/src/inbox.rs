@@ -73,6 +73,15 @@ pub enum Consumed {
     Moved(Position),
 }
 
+/// What became of kept events that were offered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Offered {
+    /// Those whose effects are there now.
+    pub handled: i64,
+    /// Those that wait for something now.
+    pub parked: i64,
+}
+
 /// Handles events that had been parked, inside the transaction that makes known what they waited for.
 #[async_trait]
 pub trait Unpark: Send + Sync {
@@ -180,16 +189,34 @@ impl Database {
         Ok(counts)
     }
 
-    /// Offers dead letters to their handlers again, at most `limit`; says how many were handled now.
+    /// Offers those that are dead letters now to their handlers again, each in a transaction of its own, oldest first: one
+    /// that fails again stays as it is.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn retry_dead_letters(&self, limit: u32) -> Result<u64> {
-        self.slice(&Call::internal("dead-letters"), |tx| async move {
-            let sql = "SELECT root_id, event_id, body FROM inbox WHERE state = 'dead' ORDER BY update_time LIMIT $1";
-            offer(self, &tx, Statement::from_sql_and_values(tx.backend(), sql, [i64::from(limit).into()])).await
-        })
-        .await
+    /// The database's, where it is away. What was handled until then stays handled.
+    pub async fn retry_dead_letters(&self) -> Result<Offered> {
+        let dead = "SELECT root_id, event_id FROM inbox WHERE state = 'dead' ORDER BY update_time, event_id";
+        let dead = self.unfiltered().query_all_raw(Statement::from_string(self.backend(), dead)).await?;
+        let call = Call::internal("dead-letters");
+        let mut offered = Offered::default();
+        for row in dead {
+            let (root, event): (Uuid, Uuid) = (row.try_get("", "root_id")?, row.try_get("", "event_id")?);
+            let one = self.slice(&call, |tx| async move {
+                let sql = "SELECT root_id, event_id, body FROM inbox \
+                           WHERE root_id = $1 AND event_id = $2 AND state = 'dead'";
+                let find = Statement::from_sql_and_values(tx.backend(), sql, [root.into(), event.into()]);
+                offer(self, &tx, find).await
+            });
+            match one.await {
+                Ok(one) => {
+                    offered.handled += one.handled;
+                    offered.parked += one.parked;
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => tracing::warn!(%event, %error, "the event is a dead letter still"),
+            }
+        }
+        Ok(offered)
     }
 
     /// Forgets events that were handled before `before`; the producers no longer keep them either. Says how many.
@@ -304,23 +331,24 @@ pub(crate) async fn unpark_known(db: &Database, tx: &Tx) -> Result<()> {
 }
 
 /// Offers the kept events that a statement finds to their handlers, and keeps what became of them.
-async fn offer(db: &Database, tx: &Tx, find: Statement) -> Result<u64> {
-    let Some(unpark) = db.inner.unpark.get() else { return Ok(0) };
+async fn offer(db: &Database, tx: &Tx, find: Statement) -> Result<Offered> {
+    let Some(unpark) = db.inner.unpark.get() else { return Ok(Offered::default()) };
     let kept = tx.conn().query_all_raw(find).await?;
     if kept.is_empty() {
-        return Ok(0);
+        return Ok(Offered::default());
     }
     let bodies = kept.iter().map(|row| Ok(row.try_get("", "body")?)).collect::<Result<Vec<Vec<u8>>>>()?;
     let outcomes = unpark.handle(tx, bodies.clone()).await?;
     let mut rows = Rows::new(&TABLE);
-    let mut done = 0;
+    let mut offered = Offered::default();
     for ((row, body), outcome) in kept.iter().zip(bodies).zip(outcomes) {
         let (state, waits_for, body, error) = match outcome {
             Outcome::Done => ("done", None, None, None),
             Outcome::Park(key) => ("parked", Some(key), Some(body), None),
             Outcome::Dead(error) => ("dead", None, Some(body), Some(error)),
         };
-        done += u64::from(state == "done");
+        offered.handled += i64::from(state == "done");
+        offered.parked += i64::from(state == "parked");
         rows.push([
             Cell::Uuid(row.try_get("", "root_id")?),
             Cell::Uuid(row.try_get("", "event_id")?),
@@ -332,5 +360,5 @@ async fn offer(db: &Database, tx: &Tx, find: Statement) -> Result<u64> {
         ]);
     }
     rows.update(tx, &["root_id", "event_id"]).await?;
-    Ok(done)
+    Ok(offered)
 }

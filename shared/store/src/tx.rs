@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use crate::change::Change;
 use crate::connect::Inner;
 use crate::outbox::NewEvent;
+use crate::rows::Target;
 use crate::{Result, dialect};
 
 /// An open transaction. It commits only through the door that opened it.
@@ -56,6 +57,11 @@ impl Tx {
     /// Whether Citus spreads the tables over servers by their roots.
     pub(crate) fn is_spread(&self) -> bool {
         self.spread
+    }
+
+    /// What rows are written for.
+    pub(crate) fn target(&self) -> Target {
+        Target { backend: self.backend, spread: self.spread }
     }
 
     /// Locks the rows of a table with these roots until the transaction ends: returns what goes behind the SELECT that reads

@@ -27,7 +27,7 @@ use crate::drive::Calls;
 use crate::server::Guanxi;
 
 /// Members, customers and packages that the calls are spread over.
-const SPREAD: usize = 10_000;
+pub const SPREAD: usize = 10_000;
 
 /// A call that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,28 +51,28 @@ impl Which {
 
 /// What the calls are about.
 pub struct World {
-    members: Arc<[String]>,
+    pub members: Arc<[String]>,
     customers: Arc<[String]>,
     packages: Arc<[String]>,
 }
 
-fn id() -> String {
+pub fn id() -> String {
     guanxi_client::request_id()
 }
 
-fn with_token<T>(message: T, token: &AsciiMetadataValue) -> Request<T> {
+pub fn with_token<T>(message: T, token: &AsciiMetadataValue) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", token.clone());
     request
 }
 
-/// Makes `SPREAD` things, a hundred at a time.
-async fn many<F, C>(make: F) -> Arc<[String]>
+/// Makes things, a hundred at a time.
+pub async fn many<F, C>(count: usize, make: F) -> Arc<[String]>
 where
     F: Fn(usize) -> C,
     C: Future<Output = Result<String, Status>>,
 {
-    let made = futures::stream::iter(0..SPREAD).map(make).buffer_unordered(100);
+    let made = futures::stream::iter(0..count).map(make).buffer_unordered(100);
     made.map(|name| name.unwrap()).collect::<Vec<_>>().await.into()
 }
 
@@ -80,7 +80,7 @@ impl World {
     pub async fn make(guanxi: &Guanxi) -> Self {
         let token: AsciiMetadataValue = guanxi.token.parse().unwrap();
         let channel = |n: usize| guanxi.channels[n % guanxi.channels.len()].clone();
-        let customers = many(|n| {
+        let customers = many(SPREAD, |n| {
             let (mut client, token) = (CustomerServiceClient::new(channel(n)), token.clone());
             async move {
                 let customer = Customer { display_name: format!("customer {n}"), ..Default::default() };
@@ -107,7 +107,7 @@ impl World {
         };
         let request = CreateProgramRequest { request_id: id(), program_id: "bench".into(), program: Some(program) };
         ProgramServiceClient::new(channel(0)).create_program(with_token(request, &token)).await.unwrap();
-        let members = many(|n| {
+        let members = many(SPREAD, |n| {
             let (mut client, token) = (MemberServiceClient::new(channel(n)), token.clone());
             let customer = customers[n].clone();
             async move {
@@ -122,7 +122,7 @@ impl World {
             }
         })
         .await;
-        let packages = many(|n| {
+        let packages = many(SPREAD, |n| {
             let (mut client, token) = (ShipmentServiceClient::new(channel(n)), token.clone());
             async move {
                 let request = CreateShipmentRequest {
@@ -173,16 +173,16 @@ impl World {
     }
 }
 
-fn said(status: Status) -> String {
+pub fn said(status: Status) -> String {
     format!("{:?}: {}", status.code(), status.message())
 }
 
 /// Neighbouring calls go to members far from each other.
-fn spread(n: u64) -> usize {
+pub fn spread(n: u64) -> usize {
     (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as usize % SPREAD
 }
 
-fn earn(member: &str) -> EarnPointsRequest {
+pub fn earn(member: &str) -> EarnPointsRequest {
     let line = |line, price_minor| PurchaseLine { line, quantity: 1, price_minor, ..Default::default() };
     EarnPointsRequest {
         request_id: id(),

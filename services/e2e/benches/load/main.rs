@@ -9,6 +9,7 @@ mod calls;
 mod cpu;
 mod drive;
 mod echo;
+mod loyalty;
 mod machine;
 mod report;
 mod server;
@@ -32,6 +33,7 @@ fn main() {
     let value = |name: &str| arguments.iter().position(|argument| argument == name).map(|at| arguments[at + 1].clone());
     let callers = value("--callers").map(|callers| vec![callers.parse().unwrap()]);
     let plan = Plan {
+        quick,
         length: Duration::from_secs(
             value("--seconds").map_or(if quick { 2 } else { 8 }, |seconds| seconds.parse().unwrap()),
         ),
@@ -43,6 +45,7 @@ fn main() {
 
 /// What is run of each call.
 struct Plan {
+    quick: bool,
     length: Duration,
     callers: Vec<usize>,
     shares: &'static [u32],
@@ -66,11 +69,16 @@ async fn bench(plan: &Plan, only: Option<String>) {
     let started = guanxi.server().start_took().as_secs_f64();
     println!("start to ready {started:.2} s, idle memory {} MiB", cpu::memory_mib(guanxi.server().pid()));
     let world = calls::World::make(&guanxi).await;
+    println!("{} customers, members and packages made", calls::SPREAD);
     let processes = guanxi.processes();
     for call in calls::ALL.into_iter().filter(|call| wanted(call.name())) {
         measure(call.name(), plan, &processes, || world.calls(&guanxi, call), &mut rows).await;
     }
     println!("memory after the load {} MiB", cpu::memory_mib(guanxi.server().pid()));
+    let mut facts = report::Facts::default();
+    if wanted("loyalty") {
+        facts = beside(plan, &mut guanxi, &world, &mut rows).await;
+    }
 
     // One transaction for each call, as many at once as PostgreSQL has connections for.
     guanxi.start_again(&[("loyalty.points_batch", "1"), ("loyalty.points_lanes", "16")]).await;
@@ -82,7 +90,20 @@ async fn bench(plan: &Plan, only: Option<String>) {
         println!("{}", rows.last().unwrap());
     }
     guanxi.server().stop();
-    println!("\n{}", report::table(&rows, &pgbench));
+    println!("\n{}", report::table(&rows, &pgbench, &facts));
+}
+
+/// What loyalty promises beside EarnPoints.
+async fn beside(plan: &Plan, guanxi: &mut server::Guanxi, world: &calls::World, rows: &mut Vec<Row>) -> report::Facts {
+    let (bytes, earned) = (loyalty::size(guanxi), loyalty::earnings(guanxi));
+    let shop = loyalty::Shop::make(guanxi, &world.members, plan.quick).await;
+    let bytes = loyalty::bytes_for_each(guanxi, bytes, loyalty::earnings(guanxi) - earned);
+    let processes = guanxi.processes();
+    let plan = Plan { quick: plan.quick, length: plan.length, callers: vec![64], shares: &[] };
+    for call in loyalty::ALL {
+        measure(call.name(), &plan, &processes, || std::future::ready(shop.calls(guanxi, call)), rows).await;
+    }
+    report::Facts { bytes_for_each_earning: Some(bytes), codes: Some(loyalty::codes(guanxi).await) }
 }
 
 /// One call: the closed loop at each number of callers, then the open loop at shares of its peak.

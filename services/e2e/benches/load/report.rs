@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::drive::Run;
+use crate::loyalty::Codes;
 use crate::machine::Pgbench;
 
 pub struct Row {
@@ -51,7 +52,14 @@ impl fmt::Display for Row {
     }
 }
 
-pub fn table(rows: &[Row], pgbench: &Pgbench) -> String {
+/// What is no call.
+#[derive(Default)]
+pub struct Facts {
+    pub bytes_for_each_earning: Option<f64>,
+    pub codes: Option<Codes>,
+}
+
+pub fn table(rows: &[Row], pgbench: &Pgbench, facts: &Facts) -> String {
     let closed = |name: &str, callers: usize| {
         let of = |row: &&Row| row.name == name && matches!(row.loop_, Loop::Closed(n) if n == callers);
         rows.iter().find(of).map(|row| &row.run)
@@ -74,5 +82,22 @@ pub fn table(rows: &[Row], pgbench: &Pgbench) -> String {
     for name in ["GetCustomer", "IngestEvents"] {
         line(&format!("{name} ÷ echo, 256 callers"), ratio(closed(name, 256), closed("echo", 256)), "for comparison");
     }
+    let p99 = |name: &str, callers: usize| closed(name, callers).map(|run| run.quantile_ms(0.99));
+    line("EarnPoints, p99 in ms at 1,500 callers", p99("EarnPoints", 1_500), "goal < 150");
+    let cost = |a: &str, b: &str| Some(closed(a, 64)?.cpu_all() / closed(b, 64)?.cpu_all());
+    for name in ["SpendPoints", "PlaceHold", "RedeemCoupons"] {
+        line(&format!("CPU: {name} ÷ EarnPoints, 64 callers"), cost(name, "EarnPoints"), "goal ≤ 1.30");
+    }
+    for (hot, cold) in [("EarnPoints, one member", "EarnPoints"), ("RedeemCoupons, one code", "RedeemCoupons")] {
+        line(&format!("{hot} ÷ spread, 64 callers"), ratio(closed(hot, 64), closed(cold, 64)), "goal ≥ 0.50");
+    }
+    for (long, short) in [("SpendPoints, long", "SpendPoints"), ("GetBalance, long", "GetBalance")] {
+        line(&format!("CPU: {short}, long history ÷ short, 64 callers"), cost(long, short), "goal ≤ 1.20");
+    }
+    line("GetBalance, p99 in ms at 64 callers", p99("GetBalance", 64), "goal < 5");
+    line("bytes for each earning, all tables and indexes", facts.bytes_for_each_earning, "for comparison");
+    let codes = facts.codes.as_ref();
+    line("a million codes made, in s", codes.map(|codes| codes.made.as_secs_f64()), "goal < 20");
+    line("a million codes exported, in s", codes.map(|codes| codes.exported.as_secs_f64()), "goal < 10");
     text
 }

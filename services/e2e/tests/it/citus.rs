@@ -31,11 +31,13 @@ const MEASURES: [&str; 6] = [
 
 /// What runs with calls or events and asks every server all the same: it works on Citus, and costs more there. A list that
 /// may become shorter.
-const ASKS_ALL: [&str; 4] = [
+const ASKS_ALL: [&str; 5] = [
     // Each order that becomes known: who waits for it.
     "SELECT root_id, event_id, body FROM inbox WHERE state = $2 AND waits_for = ANY",
     // Each batch of orders: whether the programs of its organisations have changed.
-    "SELECT root_id, version FROM programs WHERE organization = ANY",
+    "SELECT root_id, version, campaigns FROM programs WHERE organization = ANY",
+    // Once in each process for each change of a program or of a campaign of it.
+    "SELECT * FROM campaigns WHERE program = ANY",
     // Each batch of orders: bad reviews that came before them.
     "SELECT root_id, order_id, organization, review_time FROM reviews WHERE rating <= $2 AND order_id = ANY",
     // Each batch of scans: the other packages of their shipments. A package is its own root.

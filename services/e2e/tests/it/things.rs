@@ -35,6 +35,8 @@ pub struct Things {
     pub redemption: String,
     pub gift_card: String,
     pub gift_card_code: String,
+    pub reward: String,
+    pub reward_redemption: String,
     pub shipment: String,
     pub package: String,
     pub event: String,
@@ -247,6 +249,23 @@ async fn coupons(client: &Client, program: &str) -> (String, String, String) {
     (batch, coupon, redemption)
 }
 
+/// A reward of a program, for a point.
+pub fn reward(program: &str) -> Reward {
+    Reward { program: program.into(), display_name: "Umbrella".into(), points: 1, ..Reward::default() }
+}
+
+/// Makes a reward that a member has redeemed: its name and the redemption's.
+async fn redeemed_reward(client: &Client, program: &str, member: &str) -> (String, String) {
+    let mut rewards = client.loyalty().rewards();
+    let (reward_id, made) = ("umbrella".into(), Some(reward(program)));
+    let request = CreateRewardRequest { request_id: request_id(), reward_id, reward: made };
+    let reward = rewards.create_reward(request).await.unwrap().into_inner().reward.unwrap().name;
+    let (request_id, member) = (request_id(), member.to_owned());
+    let request = RedeemRewardRequest { request_id, reward: reward.clone(), member, claimed_points: 0 };
+    let redemption = rewards.redeem_reward(request).await.unwrap().into_inner().redemption.unwrap().name;
+    (reward, redemption)
+}
+
 /// So many yuan.
 pub fn yuan(yuan: i64) -> Option<Money> {
     Some(Money { currency_code: "CNY".into(), minor_units: yuan * 100 })
@@ -327,6 +346,7 @@ pub async fn make(client: &Client) -> Things {
     let job = loyalty.ledger().verify_ledger(request).await.unwrap().into_inner().job.unwrap().name;
     let (coupon_batch, coupon, redemption) = coupons(client, &program).await;
     let (gift_card, gift_card_code) = gift_card(client).await;
+    let (reward, reward_redemption) = redeemed_reward(client, &program, &member).await;
 
     let sent = shipment(client, Some(number())).await;
     let undated =
@@ -372,6 +392,8 @@ pub async fn make(client: &Client) -> Things {
         redemption,
         gift_card,
         gift_card_code,
+        reward,
+        reward_redemption,
         shipment,
         package,
         event,

@@ -173,7 +173,7 @@ impl CouponService for Coupons {
                 convert::each::<_, Vec<MemberId>>(members),
                 convert::instant(message.expire_time.as_ref(), "expire_time"),
             ))?;
-            if (message.count > 0) == !members.is_empty() {
+            if (message.count > 0) != members.is_empty() {
                 Err(Refused::invalid("count", "EXACTLY_ONE", "exactly one of count, members must be given"))?;
             }
             let needed = if members.is_empty() { BEARER_BITS } else { OWNED_BITS };
@@ -416,7 +416,8 @@ fn imported(book: &Book, _: &Command, outcome: Outcome, now: Timestamp) -> Vec<u
     let Outcome::Issued(id, generation) = outcome else { unreachable!("an import comes to a coupon") };
     let coupon = book.coupons.get(&(id, generation));
     let coupon = coupon.and_then(|coupon| Some(wire::coupon(coupon, book.batches.get(&coupon.batch.uuid())?, now)));
-    ImportCouponsResponse { coupon, ..ImportCouponsResponse::default() }.encode_to_vec()
+    let outcome = CouponImportOutcome::Kept.into();
+    ImportCouponsResponse { coupon, outcome, ..ImportCouponsResponse::default() }.encode_to_vec()
 }
 
 /// The answer to an element that was refused.
@@ -442,6 +443,7 @@ fn rejected(index: i64, refused: Refused) -> Result<ImportCouponsResponse, Refus
         reason: refused.reason().to_owned(),
         violations: refused.field_violations().iter().map(violation).collect(),
         rejected_count: 1,
+        outcome: CouponImportOutcome::Rejected.into(),
         ..ImportCouponsResponse::default()
     })
 }

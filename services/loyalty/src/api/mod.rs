@@ -7,6 +7,7 @@ mod ledger;
 mod members;
 mod points;
 mod programs;
+mod rewards;
 mod wire;
 
 pub use campaigns::Campaigns;
@@ -16,6 +17,7 @@ pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;
 pub use programs::Programs;
+pub use rewards::Rewards;
 
 use guanxi_contracts::Message;
 use guanxi_kernel::{PageRequest, Refused, Timestamp};

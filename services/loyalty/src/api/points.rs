@@ -23,6 +23,7 @@ use crate::domain::ledger::{Command, Outcome};
 use crate::domain::points::Points as Amount;
 use crate::domain::program::ProgramId;
 use crate::domain::returns::{Extent, Return, ReturnedLine, Source};
+use crate::domain::reward;
 use crate::domain::spending::{Earn, Spend};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
@@ -113,7 +114,7 @@ impl PointsService for Points {
         answer(async {
             let (member, order, purchase, effective_time) = convert::all((
                 convert::name(&message.member, "member"),
-                convert::name(&message.order, "order"),
+                order(&message.order),
                 purchase::purchase(message.purchase.as_ref()),
                 past(message.effective_time.as_ref(), "effective_time", self.now()),
             ))?;
@@ -129,10 +130,8 @@ impl PointsService for Points {
     ) -> Result<Response<SpendPointsResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) = convert::all((
-                convert::name(&message.member, "member"),
-                convert::optional_name(&message.order, "order"),
-            ))?;
+            let (member, order) =
+                convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
             let points = Amount::new(message.points);
             let command = Command::Spend(Spend { points, order, clamp: message.clamp });
             self.submit(&call, "PointsService/SpendPoints", &message, Post { member, command, reply: spent }).await
@@ -143,10 +142,8 @@ impl PointsService for Points {
     async fn place_hold(&self, request: Request<PlaceHoldRequest>) -> Result<Response<PlaceHoldResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (member, order) = convert::all((
-                convert::name(&message.member, "member"),
-                convert::optional_name(&message.order, "order"),
-            ))?;
+            let (member, order) =
+                convert::all((convert::name(&message.member, "member"), optional_order(&message.order)))?;
             let ttl = message.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
             let hold = PlaceHold { id: HoldId(new_id()), points: Amount::new(message.points), order, ttl };
             let post = Post { member, command: Command::PlaceHold(hold), reply: placed };
@@ -186,7 +183,7 @@ impl PointsService for Points {
         answer(async {
             let (member, order, effective_time, lines) = convert::all((
                 convert::name(&message.member, "member"),
-                convert::name(&message.order, "order"),
+                order(&message.order),
                 past(message.effective_time.as_ref(), "effective_time", self.now()),
                 returned_lines(&message.lines),
             ))?;
@@ -265,6 +262,19 @@ impl PointsService for Points {
         })
         .await
     }
+}
+
+/// An order. What rewards cost has names of its own, which only rewards use.
+fn order(name: &str) -> Result<OrderName, Refused> {
+    let order: OrderName = convert::name(name, "order")?;
+    if order.source() == reward::SOURCE {
+        return Err(Refused::invalid("order", "SOURCE_RESERVED", "orders of this source are redemptions of rewards"));
+    }
+    Ok(order)
+}
+
+fn optional_order(name: &str) -> Result<Option<OrderName>, Refused> {
+    if name.is_empty() { Ok(None) } else { order(name).map(Some) }
 }
 
 /// `members/{uuid}/holds/{uuid}`.

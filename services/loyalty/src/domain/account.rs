@@ -70,6 +70,8 @@ pub struct Changes {
     pub holds: BTreeSet<HoldId>,
     /// Order records that are new or different.
     pub orders: BTreeSet<OrderId>,
+    /// Those of them that are new.
+    pub new_orders: BTreeSet<OrderId>,
     /// Returned lines that were counted: order, the shop system's id of the return, line (0 for a whole order).
     pub returns: Vec<(OrderId, String, i32)>,
     /// Orders that earned.
@@ -279,7 +281,10 @@ impl Account {
     pub(crate) fn record_of(&mut self, order: &OrderName) -> &mut OrderRecord {
         let id = OrderId::from(order);
         self.changes.orders.insert(id);
-        self.orders.entry(id).or_insert_with(|| OrderRecord::new(order.clone()))
+        self.orders.entry(id).or_insert_with(|| {
+            self.changes.new_orders.insert(id);
+            OrderRecord::new(order.clone())
+        })
     }
 
     /// A lot that must be there.

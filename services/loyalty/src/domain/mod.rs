@@ -28,6 +28,7 @@ pub mod program;
 pub mod purchase;
 pub mod ranking;
 pub mod returns;
+pub mod reward;
 pub mod rule;
 pub mod settling;
 pub mod spending;

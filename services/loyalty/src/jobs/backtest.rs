@@ -78,7 +78,7 @@ impl Job for BacktestRule {
         let members = earned::members_after(tx, &asked.program, after, SLICE).await?;
         let Some(last) = members.last() else { return Ok(Step::found(&result)) };
         let [program, draft] = asked.programs(tx)?;
-        let mut bought = earned::purchases(tx.conn(), &members).await?;
+        let mut bought = member_orders::bought(tx.conn(), &members).await?;
         bought.retain(|(_, order)| asked.span.holds(order.effective_time));
         let keys: Vec<(Uuid, Uuid)> = bought.iter().map(|(member, order)| (*member, order.order.0)).collect();
         let records = member_orders::load(tx.conn(), &keys).await?;

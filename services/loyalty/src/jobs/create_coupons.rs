@@ -24,8 +24,9 @@ use crate::store::coupons::book::{self, Needs};
 /// The job's kind.
 pub const CREATE_COUPONS: &str = "create-coupons";
 
-/// Codes of one slice.
+/// Codes of one slice: of nobody, and of members, each of which tells of itself.
 const SLICE: usize = 10_000;
+const OWNED_SLICE: usize = 1_000;
 
 /// The job.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,7 @@ impl Job for CreateCoupons {
     async fn step(&self, tx: &Tx, progress: &mut Progress) -> Result<Step> {
         let asked = CreateCouponsRequest::decode(progress.request.as_slice()).map_err(StoreError::row)?;
         let owned = !asked.members.is_empty();
+        let slice = if owned { OWNED_SLICE } else { SLICE };
         let total = if owned { i64::try_from(asked.members.len()).unwrap_or(i64::MAX) } else { asked.count };
         progress.total = Some(total);
         let left = usize::try_from(total - progress.done).unwrap_or_default();
@@ -53,8 +55,8 @@ impl Job for CreateCoupons {
         let expire_time = asked.expire_time.as_ref().and_then(time::from_proto);
         let done = usize::try_from(progress.done).unwrap_or_default();
         let members: Vec<MemberId> =
-            asked.members.iter().skip(done).take(SLICE).flat_map(|name| name.parse()).collect();
-        let texts: Vec<CodeText> = codes(&pattern, left.min(SLICE))?;
+            asked.members.iter().skip(done).take(slice).flat_map(|name| name.parse()).collect();
+        let texts: Vec<CodeText> = codes(&pattern, left.min(slice))?;
         let mut needs = Needs { members: members.iter().copied().collect(), ..Needs::default() };
         needs.batches.insert(batch.clone());
         needs.codes = texts.iter().map(|text| text.id(&organization)).collect();

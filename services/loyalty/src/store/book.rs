@@ -12,6 +12,7 @@ use guanxi_store::{Change, Result, Tx};
 use sea_orm::ConnectionTrait;
 
 use super::lots::Which;
+use super::member_orders::Kept;
 use super::programs::Programs;
 use super::{accounts, earned, entries, holds, lots, member_orders, orders, outgoing, tiers};
 use crate::domain::account::{Account, Changes};
@@ -20,7 +21,6 @@ use crate::domain::fact::facts;
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::ledger::{Book, Command, Lots};
 use crate::domain::lot::{Lot, LotId};
-use crate::domain::order::OrderRecord;
 use crate::domain::program::PendingPolicy;
 
 /// What accounts must be loaded with.
@@ -216,9 +216,10 @@ pub fn changes(
         lots::changed(&set.moved),
         holds,
         parts,
-        member_orders::kept(&set.orders)?,
+        member_orders::new(&set.new_orders)?,
         member_orders::new_returns(&set.returns),
     ];
+    changes.extend(member_orders::changed(&set.orders)?);
     changes.extend(earned::changes(accounts, &taken)?);
     changes.push(tiers::changes(tx, book, why)?);
     count(tx, &set.entries);
@@ -255,7 +256,8 @@ struct Set<'a> {
     opened: Vec<(Uuid, &'a Lot)>,
     moved: Vec<(Uuid, &'a Lot)>,
     holds: Vec<(Uuid, &'a Hold)>,
-    orders: Vec<(Uuid, OrderId, &'a OrderRecord)>,
+    new_orders: Vec<Kept<'a>>,
+    orders: Vec<Kept<'a>>,
     returns: Vec<(Uuid, &'a (OrderId, String, i32))>,
 }
 
@@ -271,7 +273,11 @@ impl<'a> Set<'a> {
             lots.extend(account.lots.get(id).map(|lot| (root, lot)));
         }
         self.holds.extend(changes.holds.iter().filter_map(|id| Some((root, account.holds.get(id)?))));
-        self.orders.extend(changes.orders.iter().filter_map(|id| Some((root, *id, account.orders.get(id)?))));
+        for id in &changes.orders {
+            let orders = if changes.new_orders.contains(id) { &mut self.new_orders } else { &mut self.orders };
+            let earned = changes.earned.iter().find(|earned| earned.order == *id);
+            orders.extend(account.orders.get(id).map(|record| Kept { member: root, order: *id, record, earned }));
+        }
         self.returns.extend(changes.returns.iter().map(|line| (root, line)));
     }
 }

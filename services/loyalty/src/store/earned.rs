@@ -1,33 +1,19 @@
-//! What is kept of an order that earned, beside its record: what was bought, what capped and carrying rules gave, what it
-//! came to in campaigns; and what returns gave back to those.
+//! What is kept of an order that earned, beside its record: what capped and carrying rules gave, what it came to in
+//! campaigns; and what returns gave back to those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use guanxi_kernel::name::MemberId;
 use guanxi_kernel::{OrganizationId, Uuid};
-use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, Tx, time};
-use sea_orm::prelude::DateTimeUtc;
+use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, Tx};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{budgets, of_roots, rows};
-use crate::domain::account::{Account, Changes, EarnedOrder};
+use super::{budgets, rows};
+use crate::domain::account::{Account, Changes};
 use crate::domain::campaign::CampaignId;
 use crate::domain::cap::{Grant, Standing};
-use crate::domain::entry::OrderId;
 use crate::domain::ledger::{Book, Command};
 use crate::domain::points::Points;
-
-const PURCHASES: Table = Table::new(
-    "purchases",
-    &[
-        Column::uuid("root_id"),
-        Column::uuid("order_id"),
-        Column::time("effective_time"),
-        Column::text("source"),
-        Column::text("purchase"),
-        Column::text("member"),
-    ],
-);
 
 const GRANTS: Table = Table::new(
     "rule_grants",
@@ -67,16 +53,6 @@ struct GrantSum {
     day: String,
     points: i64,
     carried_minor: i64,
-}
-
-#[derive(FromQueryResult)]
-struct PurchaseRow {
-    root_id: Uuid,
-    order_id: Uuid,
-    effective_time: DateTimeUtc,
-    source: String,
-    purchase: String,
-    member: String,
 }
 
 /// Loads what earnings of the batch need besides accounts: what the rules of their members gave before, and, locked, what
@@ -131,27 +107,6 @@ pub async fn standings(connection: &impl ConnectionTrait, members: &[Uuid]) -> R
     Ok(standings)
 }
 
-/// What was bought by these members and earned, each with its member.
-///
-/// # Errors
-/// The database's.
-pub async fn purchases(connection: &impl ConnectionTrait, members: &[Uuid]) -> Result<Vec<(Uuid, EarnedOrder)>> {
-    let found = of_roots::<PurchaseRow>(connection, "purchases", members, " ORDER BY root_id, order_id").await?;
-    let read = found.into_iter().map(|row| {
-        let order = EarnedOrder {
-            order: OrderId(row.order_id),
-            source: row.source,
-            purchase: serde_json::from_str(&row.purchase).map_err(StoreError::row)?,
-            effective_time: time::from_column(row.effective_time),
-            member: serde_json::from_str(&row.member).map_err(StoreError::row)?,
-            grants: Vec::new(),
-            shares: Vec::new(),
-        };
-        Ok((row.root_id, order))
-    });
-    read.collect()
-}
-
 #[derive(FromQueryResult)]
 struct Root {
     root_id: Uuid,
@@ -171,22 +126,13 @@ pub async fn members_after(tx: &Tx, program: &str, after: Uuid, size: i64) -> Re
 ///
 /// # Errors
 /// Where something does not encode.
-pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 5]> {
-    let mut purchases = Rows::new(&PURCHASES);
+pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 4]> {
     let mut grants = Rows::new(&GRANTS);
     let mut shares = BTreeMap::<(Uuid, Uuid, Uuid), Share>::new();
     let mut spent = BTreeMap::<Uuid, (OrganizationId, i64, i64)>::new();
     for (member, changes) in taken {
         let (root, organization) = (member.uuid(), &accounts[member].organization);
         for earned in &changes.earned {
-            purchases.push([
-                root.into(),
-                earned.order.0.into(),
-                earned.effective_time.into(),
-                earned.source.as_str().into(),
-                serde_json::to_string(&earned.purchase).map_err(StoreError::row)?.into(),
-                serde_json::to_string(&earned.member).map_err(StoreError::row)?.into(),
-            ]);
             for Grant { rule, day, points, carried_minor } in &earned.grants {
                 grants.push([
                     root.into(),
@@ -244,7 +190,7 @@ pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Chang
         returned.push([root.into(), campaign.into(), order.into(), in_all.into()]);
     }
     let updated = returned.updating(&["root_id", "campaign_id", "order_id"]);
-    Ok([purchases.inserting(), grants.inserting(), new.inserting(), updated, budgets::spent(&spent)])
+    Ok([grants.inserting(), new.inserting(), updated, budgets::spent(&spent)])
 }
 
 /// A row of an order in a campaign.

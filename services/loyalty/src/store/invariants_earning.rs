@@ -31,9 +31,9 @@ pub(super) fn all() -> Vec<Invariant> {
         ),
         Invariant::sql(
             "orders-that-earned-are-kept-as-they-were-bought",
-            "SELECT COUNT(*) FROM purchases",
-            "SELECT o.name, 'earned nothing, and is kept as bought' FROM purchases p JOIN member_orders o \
-             ON o.root_id = p.root_id AND o.order_id = p.order_id WHERE o.earned IS NULL",
+            "SELECT COUNT(*) FROM member_orders WHERE purchase IS NOT NULL",
+            "SELECT name, 'did not earn, and is kept as bought' FROM member_orders \
+             WHERE purchase IS NOT NULL AND earned IS NULL",
         ),
         Invariant::sql(
             "what-is-carried-is-not-negative",

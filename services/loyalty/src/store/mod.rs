@@ -24,6 +24,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod programs;
 pub mod reading;
+pub mod rewards;
 pub mod tiers;
 
 use guanxi_kernel::{OrganizationId, Uuid};

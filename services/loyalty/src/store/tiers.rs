@@ -75,7 +75,7 @@ struct Order {
     earned: i64,
     due: i64,
     detail: String,
-    effective_time: DateTimeUtc,
+    earn_time: DateTimeUtc,
     active_from: Option<DateTimeUtc>,
 }
 
@@ -233,17 +233,16 @@ async fn histories(
     if !orders.is_empty() {
         let (condition, value) = dialect::any_uuid(connection.get_database_backend(), "o.root_id", 1, orders);
         let sql = format!(
-            "SELECT o.root_id, o.order_id, o.name, o.earned, o.due, o.detail, p.effective_time, l.active_from \
-             FROM member_orders o JOIN purchases p ON p.root_id = o.root_id AND p.order_id = o.order_id \
-             LEFT JOIN lots l ON l.root_id = o.root_id AND l.order_id = o.order_id \
-             WHERE {condition} AND o.earned IS NOT NULL"
+            "SELECT o.root_id, o.order_id, o.name, o.earned, o.due, o.detail, o.earn_time, l.active_from \
+             FROM member_orders o LEFT JOIN lots l ON l.root_id = o.root_id AND l.order_id = o.order_id \
+             WHERE {condition} AND o.earned IS NOT NULL AND o.earn_time IS NOT NULL"
         );
         for row in rows::<Order>(connection, sql, vec![value]).await? {
             let history = histories.entry(MemberId(row.root_id)).or_default();
             let mut record = OrderRecord::new(row.name.parse::<OrderName>().map_err(StoreError::row)?);
             (record.earned, record.due) = (Some(Points::new(row.earned)), Points::new(row.due));
             record.detail = serde_json::from_str(&row.detail).map_err(StoreError::row)?;
-            let effective_time = time::from_column(row.effective_time);
+            let effective_time = time::from_column(row.earn_time);
             let count = OrderCount::of(&record, effective_time, row.active_from.map(time::from_column));
             history.orders.insert(OrderId(row.order_id), count);
         }

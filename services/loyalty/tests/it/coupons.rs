@@ -53,6 +53,7 @@ guanxi_testkit::matrix! {
         assert_eq!(reasons, expected);
         let last = answers.last().unwrap();
         assert_eq!((last.index, last.kept_count, last.rejected_count), (5, 2, 4));
+        assert_eq!((answers[1].outcome(), last.outcome()), (CouponImportOutcome::Rejected, CouponImportOutcome::Kept));
         let again = imported(&env.client(), elements).await;
         assert_eq!(again.last().unwrap().rejected_count, 6);
         assert_eq!(get_batch(&env.client(), "winter").await.coupon_count, 2);

@@ -15,6 +15,7 @@ mod members;
 mod olist;
 mod programs;
 mod returns;
+mod rewards;
 mod rules;
 mod spending;
 mod strangers;

@@ -3,16 +3,17 @@
 use futures::stream::{self, BoxStream, StreamExt};
 use guanxi_contracts::common::v1::{
     FlowPosition, GetFlowLagRequest, GetFlowLagResponse, GetSummaryRequest, GetSummaryResponse, InvariantResult,
-    InvariantViolation, ServiceFlow, ServiceSummary, VerifyRequest, VerifyResponse, verify_response::Item,
+    InvariantViolation, RetriedDeadLetters, RetryDeadLettersRequest, RetryDeadLettersResponse, ServiceFlow,
+    ServiceSummary, VerifyRequest, VerifyResponse, verify_response::Item,
 };
 use guanxi_contracts::server::common_v1::admin_service_server::AdminService;
-use guanxi_kernel::signals::{self, KeyValue, attribute};
 use guanxi_kernel::{Access, Refused};
 use guanxi_rpc::{answer, open, status};
 use guanxi_store::outbox::Position;
 use tonic::{Request, Response, Status};
 
 use super::{Host, Hosted};
+use crate::verification;
 
 #[tonic::async_trait]
 impl AdminService for Host {
@@ -49,6 +50,34 @@ impl AdminService for Host {
         Ok(Response::new(answers.boxed()))
     }
 
+    async fn retry_dead_letters(
+        &self,
+        request: Request<RetryDeadLettersRequest>,
+    ) -> Result<Response<RetryDeadLettersResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            // Events are of any organisation.
+            if *call.caller.organizations != Access::All {
+                let why = "offering dead letters again needs access to all organisations";
+                return Err(Refused::denied("ORGANIZATIONS_MISSING", why));
+            }
+            let mut services = Vec::new();
+            for hosted in self.named(&message.service)? {
+                let offered = hosted.db.retry_dead_letters().await?;
+                let (_, remaining) = hosted.db.inbox_waiting().await?;
+                let service = hosted.service.to_owned();
+                services.push(RetriedDeadLetters {
+                    service,
+                    handled: offered.handled,
+                    parked: offered.parked,
+                    remaining,
+                });
+            }
+            Ok(RetryDeadLettersResponse { services })
+        })
+        .await
+    }
+
     async fn get_flow_lag(&self, request: Request<GetFlowLagRequest>) -> Result<Response<GetFlowLagResponse>, Status> {
         let (_, message) = open(request);
         answer(async {
@@ -66,14 +95,10 @@ impl AdminService for Host {
 async fn verified(hosted: Hosted, at: usize) -> Vec<Result<VerifyResponse, Status>> {
     let invariant = &hosted.invariants[at];
     let (service, name) = (hosted.service.to_owned(), invariant.name().to_owned());
-    let checked = match invariant.check(&hosted.db).await {
+    let checked = match verification::check(&hosted.db, invariant).await {
         Ok(checked) => checked,
         Err(error) => return vec![Err(status(error.into()))],
     };
-    let labels =
-        [KeyValue::new(attribute::SERVICE, hosted.service), KeyValue::new(attribute::INVARIANT, invariant.name())];
-    signals::VIOLATIONS.gauge().record(signals::count(checked.broken), &labels);
-    signals::VERIFIED.gauge().record(signals::seconds(hosted.db.clock().now()), &labels);
     let result = InvariantResult {
         service: service.clone(),
         invariant: name.clone(),

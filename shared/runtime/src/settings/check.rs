@@ -30,6 +30,7 @@ pub(super) fn check(settings: &Settings, services: &[&str], faults: &mut Faults)
     between("events.retention", 60 * second, events.retention, 3650 * 86400 * second);
     between("jobs.lease", second, jobs.lease, 3600 * second);
     between("jobs.poll", millis(10), jobs.poll, 3600 * second);
+    between("jobs.verify", Duration::ZERO, jobs.verify, 366 * 86400 * second);
     between("telemetry.metrics_every", second, telemetry.metrics_every, 3600 * second);
 
     faults.require(

@@ -1,7 +1,7 @@
 //! Events from one service to another, over every bus and both databases, through crashes.
 
-use guanxi_contracts::common::v1::GetSummaryRequest;
 use guanxi_contracts::common::v1::figure::Value;
+use guanxi_contracts::common::v1::{GetSummaryRequest, RetryDeadLettersRequest};
 
 use crate::sample::{self, POISON, SERVICE, order, orders};
 
@@ -44,6 +44,18 @@ guanxi_testkit::matrix! {
         assert_eq!(flows.iter().map(|flow| flow.dead_letters).sum::<i64>(), 1);
         let broken = env.violations().await;
         assert_eq!(broken.iter().map(|broken| broken.invariant.as_str()).collect::<Vec<_>>(), ["no-event-is-a-dead-letter"]);
+
+        let retry = || async {
+            let request = RetryDeadLettersRequest { service: "sample".into() };
+            let answer = env.client().admin("sample").retry_dead_letters(request).await.unwrap().into_inner();
+            let one = &answer.services[0];
+            (one.handled, one.parked, one.remaining)
+        };
+        assert_eq!(retry().await, (0, 0, 1), "offered to the same handler");
+        sample::mend(&env.database("sample")).await.unwrap();
+        assert_eq!((retry().await, retry().await), ((1, 0, 0), (0, 0, 0)));
+        assert_eq!(sample::count(&env.database("sample")).await.unwrap(), 11);
+        env.verify().await;
     }
 
     async fn losing_the_bus_loses_nothing(env: &Env) {

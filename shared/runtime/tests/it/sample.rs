@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use guanxi_contracts::customer::events::v1::OrderRecorded;
-use guanxi_kernel::{OrganizationId, Timestamp};
+use guanxi_kernel::{Call, OrganizationId, Timestamp, Uuid};
 use guanxi_messaging::{Delivered, Handler, Outcome, event};
 use guanxi_runtime::settings::Faults;
 use guanxi_runtime::{
@@ -75,9 +75,26 @@ const COUNTED: Table = Table::new("counted", &[Column::uuid("root_id")]);
 
 /// How many orders were heard of.
 pub async fn count(db: &Database) -> Result<i64> {
-    let statement = Statement::from_string(db.backend(), "SELECT count(*) AS n FROM counted");
+    let sql = "SELECT count(*) AS n FROM counted WHERE root_id <> $1";
+    let statement = Statement::from_sql_and_values(db.backend(), sql, [Uuid::nil().into()]);
     let row = db.unfiltered().query_one_raw(statement).await?;
     Ok(row.map_or(Ok(0), |row| row.try_get("", "n"))?)
+}
+
+/// Stands for a release in which the handler bears [`POISON`].
+pub async fn mend(db: &Database) -> Result<()> {
+    db.slice(&Call::internal("test"), |tx| async move {
+        let mut rows = Rows::new(&COUNTED);
+        rows.push([Uuid::nil().into()]);
+        rows.insert(&tx).await
+    })
+    .await
+}
+
+async fn is_mended(tx: &Tx) -> Result<bool> {
+    let sql = "SELECT 1 AS one FROM counted WHERE root_id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend(), sql, [Uuid::nil().into()]);
+    Ok(tx.conn().query_one_raw(statement).await?.is_some())
 }
 
 /// The order that the handler panics at.
@@ -93,7 +110,7 @@ impl Handler for Count {
     async fn handle(&self, tx: &Tx, events: &[Delivered<OrderRecorded>]) -> Result<Vec<Outcome>> {
         let mut rows = Rows::new(&COUNTED);
         for event in events {
-            assert_ne!(event.meta.key, POISON, "a bug that this event brings to light");
+            assert!(event.meta.key != POISON || is_mended(tx).await?, "a bug that this event brings to light");
             rows.push([event.meta.id.into()]);
         }
         rows.insert(tx).await?;

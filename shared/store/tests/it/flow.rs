@@ -210,7 +210,8 @@ on_both! {
         let id = new_id();
         consume(&fixture.db, 0, &[id], |_| Outcome::Dead("no such rule".into())).await.unwrap();
         assert_eq!(fixture.db.inbox_waiting().await.unwrap(), (0, 1));
-        assert_eq!(fixture.db.retry_dead_letters(10).await.unwrap(), 1);
+        let offered = fixture.db.retry_dead_letters().await.unwrap();
+        assert_eq!((offered.handled, offered.parked), (1, 0));
         assert_eq!((fixture.points(id).await, fixture.db.inbox_waiting().await.unwrap()), (Some(1), (0, 0)));
     }
 

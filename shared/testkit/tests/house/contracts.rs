@@ -11,7 +11,8 @@ const READS: [&str; 12] = [
 ];
 
 /// Calls that change something and need no request id, and why.
-const WITHOUT_REQUEST_ID: [(&str, &str); 2] = [
+const WITHOUT_REQUEST_ID: [(&str, &str); 3] = [
+    ("guanxi.common.v1.AdminService.RetryDeadLetters", "an event is handled once however often it is offered"),
     ("guanxi.common.v1.JobService.CancelJob", "twice is the same as once"),
     ("guanxi.common.v1.EventService.ConfirmEvents", "a position is the same however often it is said"),
 ];

@@ -16,6 +16,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
     vec![
         row("AdminService/GetSummary", Harmless(zero), GetSummaryRequest::default()),
         row("AdminService/Verify", Denied, VerifyRequest::default()),
+        row("AdminService/RetryDeadLetters", Denied, RetryDeadLettersRequest::default()),
         // How far services have come with each other's events: numbers of partitions, of nobody's data.
         row("AdminService/GetFlowLag", Harmless(|_| true), GetFlowLagRequest::default()),
         row(

@@ -153,7 +153,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
     ];
-    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).collect()
+    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).chain(rewards(t)).collect()
 }
 
 /// Those of coupons.
@@ -261,6 +261,50 @@ fn gift_cards(t: &Things) -> Vec<Row> {
             "GiftCardService/ReverseGiftCardRedemption",
             Missing,
             ReverseGiftCardRedemptionRequest { request_id: id(), name: format!("{}/entries/2", t.gift_card) },
+        ),
+    ]
+}
+
+/// Those of rewards.
+fn rewards(t: &Things) -> Vec<Row> {
+    let (name, id) = (t.reward.clone(), request_id);
+    let changed = Reward { name: name.clone(), ..things::reward(&t.program) };
+    use Fate::{Empty, Missing};
+    vec![
+        row(
+            "RewardService/CreateReward",
+            Missing,
+            CreateRewardRequest {
+                request_id: id(),
+                reward_id: "mine".into(),
+                reward: Some(things::reward(&t.program)),
+            },
+        ),
+        row("RewardService/GetReward", Missing, GetRewardRequest { name: name.clone() }),
+        row("RewardService/ListRewards", Empty, ListRewardsRequest::default()),
+        row(
+            "RewardService/UpdateReward",
+            Missing,
+            UpdateRewardRequest { request_id: id(), reward: Some(changed), update_mask: mask("display_name") },
+        ),
+        row(
+            "RewardService/RedeemReward",
+            Missing,
+            RedeemRewardRequest { request_id: id(), reward: name, member: t.member.clone(), claimed_points: 0 },
+        ),
+        row(
+            "RewardService/UpdateRedemption",
+            Missing,
+            UpdateRedemptionRequest {
+                request_id: id(),
+                name: t.reward_redemption.clone(),
+                state: RewardRedemptionState::Prepared.into(),
+            },
+        ),
+        row(
+            "RewardService/CancelRedemption",
+            Missing,
+            CancelRedemptionRequest { request_id: id(), name: t.reward_redemption.clone() },
         ),
     ]
 }

@@ -7,3 +7,4 @@ pub mod coupons;
 pub mod gift_cards;
 pub mod members;
 pub mod programs;
+pub mod rewards;

@@ -27,9 +27,11 @@ const STATEMENTS: &[&str] = &[
     // earning goes by limits that were lowered meanwhile.
     "CREATE TABLE campaign_budgets (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
      points_limit bigint, orders_limit bigint, points bigint NOT NULL, orders bigint NOT NULL)",
-    // What a member bought, as it was told: what a draft of a rule is tested on. Never changed.
-    "CREATE TABLE purchases (root_id uuid NOT NULL, order_id uuid NOT NULL, effective_time {time} NOT NULL, \
-     source varchar(32) NOT NULL, purchase text NOT NULL, member text NOT NULL, PRIMARY KEY (root_id, order_id))",
+    // What was bought, by whom as he was then: what a draft of a rule is tested on. Set when the order earns.
+    "ALTER TABLE member_orders ADD COLUMN earn_time {time}",
+    "ALTER TABLE member_orders ADD COLUMN source varchar(32)",
+    "ALTER TABLE member_orders ADD COLUMN purchase text",
+    "ALTER TABLE member_orders ADD COLUMN buyer text",
     // What a rule with a cap, or one that carries what is left of a step, gave for an order. Never changed: caps and what
     // is carried are sums over it.
     "CREATE TABLE rule_grants (root_id uuid NOT NULL, rule varchar(127) NOT NULL, order_id uuid NOT NULL, \

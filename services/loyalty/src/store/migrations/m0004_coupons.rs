@@ -1,5 +1,5 @@
 //! Coupons: batches with their counters, codes, what orders redeemed and what of it was taken back, and who was reminded;
-//! gift cards with their entries.
+//! gift cards with their entries; rewards and what was redeemed of them.
 //!
 //! A code's root is its text within its organisation, so one text has one live coupon: its lives are numbered below it.
 //! Redemptions, rollbacks, notices and returned lines are only ever added; all counters can be counted again from them.
@@ -10,6 +10,7 @@ use guanxi_store::sea_orm_migration::{MigrationName, MigrationTrait, SchemaManag
 
 use crate::domain::coupon::limit::{Period, Scope};
 use crate::domain::coupon::redemption::Cause;
+use crate::domain::reward::State;
 
 /// Coupons.
 pub struct Coupons;
@@ -20,7 +21,7 @@ impl MigrationName for Coupons {
     }
 }
 
-/// `{time}` stands for the type of instants; `{scopes}`, `{periods}` and `{causes}` for the words of the domain.
+/// `{time}` stands for the type of instants; `{scopes}`, `{periods}`, `{causes}` and `{states}` for the words of the domain.
 const STATEMENTS: &[&str] = &[
     // The row that every redemption and every new code of a batch locks.
     "CREATE TABLE coupon_batches (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
@@ -61,6 +62,16 @@ const STATEMENTS: &[&str] = &[
      create_time {time} NOT NULL)",
     "CREATE TABLE gift_card_entries (root_id uuid NOT NULL, number bigint NOT NULL, amount bigint NOT NULL, \
      order_name varchar(110), reverses bigint, create_time {time} NOT NULL, PRIMARY KEY (root_id, number))",
+    // The row that every redemption of a reward locks.
+    "CREATE TABLE rewards (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
+     slug varchar(63) NOT NULL, program varchar(63) NOT NULL, display_name varchar(200) NOT NULL, \
+     points bigint NOT NULL, price_minor bigint NOT NULL, stock_total bigint, redeemed bigint NOT NULL, \
+     version bigint NOT NULL, create_time {time} NOT NULL)",
+    "CREATE INDEX rewards_by_slug ON rewards (slug)",
+    "CREATE TABLE reward_redemptions (root_id uuid NOT NULL, redemption_id uuid NOT NULL, slug varchar(63) NOT NULL, \
+     member uuid NOT NULL, order_id uuid NOT NULL, state varchar(10) NOT NULL CHECK (state IN ({states})), \
+     points bigint NOT NULL, price_minor bigint NOT NULL, create_time {time} NOT NULL, update_time {time} NOT NULL, \
+     PRIMARY KEY (root_id, redemption_id))",
 ];
 
 fn words(words: &[&str]) -> String {
@@ -80,7 +91,8 @@ impl MigrationTrait for Coupons {
                 .replace("{time}", time)
                 .replace("{scopes}", &words(Scope::ALL))
                 .replace("{periods}", &words(Period::ALL))
-                .replace("{causes}", &words(Cause::ALL));
+                .replace("{causes}", &words(Cause::ALL))
+                .replace("{states}", &words(State::ALL));
             connection.execute_unprepared(&statement).await?;
         }
         Ok(())

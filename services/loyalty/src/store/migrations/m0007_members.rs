@@ -41,6 +41,10 @@ impl MigrationTrait for Members {
         for statement in STATEMENTS {
             connection.execute_unprepared(&statement.replace("{time}", time)).await?;
         }
+        if connection.get_database_backend() == DbBackend::Postgres {
+            // Changed by every order: room in each page for the next version of a row.
+            connection.execute_unprepared("ALTER TABLE member_tiers SET (fillfactor = 50)").await?;
+        }
         Ok(())
     }
 }

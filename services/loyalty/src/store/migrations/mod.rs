@@ -4,6 +4,7 @@ mod m0001_loyalty;
 mod m0002_chain;
 mod m0003_earning;
 mod m0004_coupons;
+mod m0005_room;
 mod m0007_members;
 
 use guanxi_store::migrate::Migrations;
@@ -15,6 +16,7 @@ pub fn all() -> Migrations {
         Box::new(m0002_chain::Chain),
         Box::new(m0003_earning::Earning),
         Box::new(m0004_coupons::Coupons),
+        Box::new(m0005_room::Room),
         Box::new(m0007_members::Members),
     ]
 }

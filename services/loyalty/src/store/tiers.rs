@@ -120,11 +120,11 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     let (mut orders, mut ledgers) = (Vec::new(), Vec::new());
     for (member, ranking) in load(tx.conn(), &members).await? {
         let Some(account) = book.accounts.get_mut(&member) else { continue };
-        if let Some(program) = book.programs.get(&account.program).filter(|program| program.terms.tiers.is_some()) {
-            if !adds(&ranking, program, &commands[&member]) {
-                let of = if is_balance(program) { &mut ledgers } else { &mut orders };
-                of.push(member.uuid());
-            }
+        let anew =
+            |program: &&Arc<Program>| program.terms.tiers.is_some() && !adds(&ranking, program, &commands[&member]);
+        if let Some(program) = book.programs.get(&account.program).filter(anew) {
+            let of = if is_balance(program) { &mut ledgers } else { &mut orders };
+            of.push(member.uuid());
         }
         account.ranking = Some(ranking);
     }

@@ -12,9 +12,6 @@ SELECT create_distributed_table('coupon_redemptions', 'root_id', colocate_with =
 SELECT create_distributed_table('coupon_returns', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('coupon_rollbacks', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('coupons', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('campaign_budgets', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('campaign_orders', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('campaigns', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('entries', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('gift_card_entries', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('gift_cards', 'root_id', colocate_with => 'accounts');
@@ -25,6 +22,7 @@ SELECT create_distributed_table('inbox', 'root_id', colocate_with => 'accounts')
 SELECT create_distributed_table('job', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('lots', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('member_orders', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('member_tiers', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('members', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('order_returns', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('order_shipments', 'root_id', colocate_with => 'accounts');
@@ -35,6 +33,7 @@ SELECT create_distributed_table('reward_redemptions', 'root_id', colocate_with =
 SELECT create_distributed_table('rewards', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rule_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('transfers', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('tier_grants', 'root_id', colocate_with => 'accounts');
 SELECT create_reference_table('inbox_position');
 SELECT create_reference_table('job_schedule');
 SELECT create_reference_table('lease');

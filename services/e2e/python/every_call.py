@@ -25,6 +25,7 @@ import nul
 import orders
 import points
 import strangers
+import tiers
 from stubs import Connection, token
 from suite import Suite
 
@@ -55,6 +56,9 @@ PARTS = [
     points.batches,
     points.readings,
     points.bad_requests,
+    tiers.standings,
+    tiers.grants,
+    tiers.bad_requests,
     campaigns.campaigns,
     campaigns.earnings,
     campaigns.bad_campaigns,

@@ -19,6 +19,20 @@ def programs(suite):
     double.multiplier.factor_milli = 2_000
     club = program(suite)
     club.expiry.period.period.count, club.expiry.period.period.unit = 1, pb.PERIOD_UNIT_YEAR
+    club.tiers.CopyFrom(
+        pb.TierPolicy(
+            tiers=[
+                pb.Tier(id="basic", display_name="Basic", threshold=0),
+                pb.Tier(id="silver", display_name="Silver", threshold=5_000),
+                pb.Tier(id="gold", display_name="Gold", threshold=1_000_000_000),
+            ],
+            basis=pb.TIER_BASIS_SPEND,
+            window=pb.TierWindow(rolling=pb.RollingWindow(months=12)),
+            validity=pb.TierValidity(calendar_year=pb.TierYears(additional_years=1)),
+            downgrade=pb.TIER_DOWNGRADE_ONE_STEP,
+            grace=pb.Period(count=1, unit=pb.PERIOD_UNIT_MONTH),
+        )
+    )
     for name, terms in ((suite.program, auto), (suite.club, club)):
         request = pb.CreateProgramRequest(program_id=name.split("/")[1], program=terms)
         other = copy(request)

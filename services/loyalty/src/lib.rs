@@ -46,7 +46,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
     let rewards = GroupCommit::start(&db, "rewards", settings.points_lanes, settings.points_batch, rewards);
     Ok(Module::new("loyalty")
         .serve(ProgramServiceServer::new(api::Programs::new(&db, &ctx.jobs())))
-        .serve(MemberServiceServer::new(api::Members::new(&db)))
+        .serve(MemberServiceServer::new(api::Members::new(&db, &programs)))
         .serve(PointsServiceServer::new(api::Points::new(&db, &queue, &batches, &programs)))
         .serve(CampaignServiceServer::new(api::Campaigns::new(&db)))
         .serve(LedgerServiceServer::new(api::Ledgers::new(&db, &ctx.jobs())))

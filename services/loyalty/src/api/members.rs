@@ -1,30 +1,39 @@
 //! MemberService.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use guanxi_contracts::Message as _;
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_contracts::server::loyalty_v1::member_service_server::MemberService;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::name::{CustomerId, MemberId};
-use guanxi_kernel::{PageRequest, Refused, Uuid};
+use guanxi_kernel::{PageRequest, Refuse, Refused, Timestamp, Uuid, new_id};
 use guanxi_rpc::{answer, convert, open, write};
-use guanxi_store::Database;
 use guanxi_store::change::write_all;
+use guanxi_store::{Database, Result as Stored, Session, Tx};
+use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
+use super::wire::tier;
 use super::{past, reply};
-use crate::domain::program::ProgramId;
-use crate::store::{accounts, members, programs};
+use crate::domain::account::Account;
+use crate::domain::ledger::{Book, Command, LedgerError};
+use crate::domain::program::{Program, ProgramId};
+use crate::domain::ranking::GrantError;
+use crate::store::programs::Programs;
+use crate::store::{accounts, book, members, programs, reading, tiers};
 
 /// Serves members.
 #[derive(Debug, Clone)]
 pub struct Members {
     db: Database,
+    programs: Programs,
 }
 
 impl Members {
-    /// Over this database.
-    pub fn new(db: &Database) -> Self {
-        Self { db: db.clone() }
+    /// Over this database and these programs.
+    pub fn new(db: &Database, programs: &Programs) -> Self {
+        Self { db: db.clone(), programs: programs.clone() }
     }
 }
 
@@ -51,6 +60,7 @@ impl MemberService for Members {
                 }
                 let member = members::Member::enroll(&program, customer, enroll_time, tx.now());
                 members::insert(&tx, std::slice::from_ref(&member)).await?;
+                tiers::enrolled(&tx, [(id, &program)]).await?;
                 write_all(&tx, [accounts::new(&[&member.account()])]).await?;
                 tx.emit(member.enrolled(false));
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
@@ -91,6 +101,79 @@ impl MemberService for Members {
         })
         .await
     }
+
+    async fn get_tier_standing(
+        &self,
+        request: Request<GetTierStandingRequest>,
+    ) -> Result<Response<GetTierStandingResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let member: MemberId = convert::name(&message.member, "member")?;
+            let reader = self.db.reader(&call);
+            let (connection, now) = (reader.connection(), reader.now());
+            let mut account = reading::account(&reader, member).await?;
+            let program = self.programs.load(connection, [&account.program]).await?.remove(&account.program);
+            let program = program.ok_or_else(|| Refused::not_found("member", member))?;
+            tiers::attach(connection, &mut account, &program, now).await?;
+            // What expired and was not written yet is part of the moment.
+            account.expire(now);
+            account.rank(&program, now);
+            Ok(GetTierStandingResponse { standing: Some(standing(&program, &account, now)?) })
+        })
+        .await
+    }
+
+    async fn grant_tier(&self, request: Request<GrantTierRequest>) -> Result<Response<GrantTierResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let (member, until) = convert::all((
+                convert::name::<MemberId>(&message.member, "member"),
+                convert::date(&message.until_date, "until_date"),
+            ))?;
+            let write = write("MemberService/GrantTier", member.uuid(), &message)?;
+            let (programs, message) = (&self.programs, &message);
+            let written = self.db.command(&call, &write, |tx| async move {
+                let sweep = Command::Sweep;
+                let mut book = book::load(&tx, programs, &[(member, &sweep)]).await?;
+                let known = book.accounts.get(&member).filter(|account| tx.may_read(account.organization.slug()));
+                let account = known.ok_or(LedgerError::UnknownMember(member)).refuse()?;
+                tx.may_write(account.organization.slug())?;
+                // What time did comes first: it is no part of the answer.
+                drop(book.decide(member, &sweep, tx.now()));
+                let reply = grant(&tx, &mut book, member, until, message).await?;
+                book::save(&tx, &mut book, &BTreeSet::new(), &BTreeMap::new()).await?;
+                Ok(reply.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+}
+
+/// Gives a member a tier, and keeps why.
+async fn grant(
+    tx: &Tx,
+    book: &mut Book,
+    member: MemberId,
+    until: Date,
+    message: &GrantTierRequest,
+) -> Stored<GrantTierResponse> {
+    let unknown = || LedgerError::UnknownMember(member);
+    let account = book.accounts.get_mut(&member).ok_or_else(unknown).refuse()?;
+    let program = book.programs.get(&account.program).ok_or_else(unknown).refuse()?;
+    let granted = account.grant_tier(program, &message.tier, until, tx.now()).refuse()?;
+    write_all(tx, [tiers::granted(member, new_id(), &granted, &message.reason)]).await?;
+    Ok(GrantTierResponse { standing: Some(standing(program, account, tx.now())?) })
+}
+
+/// Where a member stands, whose tier was just worked out.
+fn standing(program: &Program, account: &Account, now: Timestamp) -> Result<TierStanding, Refused> {
+    let none = || GrantError::NoTiers { program: program.id.clone() };
+    let policy = program.terms.tiers.as_ref().ok_or_else(none).refuse()?;
+    let ranking = account.ranking.as_ref();
+    let ladder = ranking.and_then(|ranking| ranking.ladder.as_ref()).ok_or_else(none).refuse()?;
+    let has = ranking.and_then(|ranking| ranking.standing.as_ref()).ok_or_else(none).refuse()?;
+    Ok(tier::standing(account.member, policy, &program.calendar(ladder.joined), ladder, has, now))
 }
 
 fn to_member(member: &members::Member) -> Member {

@@ -31,7 +31,7 @@ use crate::domain::transfer::Transfer;
 use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, transfers};
+use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, tiers, transfers};
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -88,11 +88,14 @@ impl PointsService for Points {
             let program = program.ok_or_else(|| Refused::not_found("program", &id))?;
             let (mut standing, mut facts) = (Standing::default(), None);
             if let Some(member) = member {
-                let account = accounts::read(&reader, member).await?;
+                let mut account = accounts::read(&reader, member).await?;
                 if account.program != id {
                     return Err(Refused::invalid("member", "MEMBER_NOT_PROGRAMS", format!("{member} is not of {id}")));
                 }
-                facts = Some(account.facts());
+                let now = reader.now();
+                let at = effective_time.unwrap_or(now);
+                tiers::attach(connection, &mut account, &program, at).await?;
+                facts = Some(account.facts_at(&program, at, now));
                 standing =
                     kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
             }

@@ -24,6 +24,7 @@ use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
 use super::transfer::Side;
+use super::ranking::Ranking;
 
 /// A member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Account {
     pub orders: BTreeMap<OrderId, OrderRecord>,
     /// What the member's capped and carrying rules gave before, where that was loaded.
     pub standing: Standing,
+    /// The member's tier, where the program has tiers and it was loaded.
+    pub ranking: Option<Ranking>,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -225,6 +228,7 @@ impl Account {
             holds: BTreeMap::new(),
             orders: BTreeMap::new(),
             standing: Standing::default(),
+            ranking: None,
             changes: Changes::default(),
         }
     }

@@ -85,7 +85,7 @@ fn again(program: &Program, order: &EarnedOrder, standing: &mut Standing) -> Opt
         purchase: &order.purchase,
         source: &order.source,
         effective_time: order.effective_time,
-        member: Some(order.member),
+        member: Some(order.member.clone()),
     };
     let earning = earning(program, &occasion, standing, &Budgets::new()).ok()?;
     earning.grants.iter().for_each(|grant| standing.add(grant));
@@ -101,7 +101,9 @@ fn owed(
     earning: &Earning,
     now: Timestamp,
 ) -> i64 {
-    let expires_at = program.active_from(order.effective_time, None).and_then(|from| program.expires_at(from));
+    let expires_at = program
+        .active_from(order.effective_time, None)
+        .and_then(|from| program.expires_at_in(order.member.tier.as_deref(), from));
     if expires_at.is_some_and(|at| at <= now) {
         return 0;
     }

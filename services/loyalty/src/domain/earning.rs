@@ -27,7 +27,7 @@ use super::purchase::{Part, Purchase};
 use super::rule::Effect;
 
 /// Something that earns: what was bought, when and by whom.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Occasion<'a> {
     /// What was bought.
     pub purchase: &'a Purchase,
@@ -112,12 +112,12 @@ pub fn earning(
     standing: &Standing,
     budgets: &Budgets,
 ) -> Result<Earning, EarningError> {
-    let Occasion { purchase, source, effective_time, member } = *occasion;
+    let Occasion { purchase, source, effective_time, ref member } = *occasion;
     if purchase.currency() != program.currency {
         return Err(EarningError::Currency { given: purchase.currency(), program: program.currency });
     }
     let parts = purchase.parts(program.terms.delivery_earns);
-    let facts = Facts::new(purchase, source, effective_time, &program.zone, member);
+    let facts = Facts::new(purchase, source, effective_time, &program.zone, member.clone());
     let mut open = open_campaigns(program, occasion, budgets);
     let own = program.terms.rules.iter().map(|rule| Offer { rule, campaign: None });
     let theirs = open.iter().enumerate().filter(|(_, open)| !open.is_barred()).flat_map(|(at, open)| {
@@ -163,7 +163,7 @@ fn open_campaigns<'a>(program: &'a Program, occasion: &Occasion<'_>, budgets: &B
         let none = Budget { points_limit: terms.points_limit, orders_limit: terms.orders_limit, ..Budget::default() };
         Open {
             campaign,
-            held_out: occasion.member.is_some_and(|member| campaign.holds_out(member.member)),
+            held_out: occasion.member.as_ref().is_some_and(|member| campaign.holds_out(member.member)),
             room: budgets.get(&campaign.id).copied().unwrap_or(none).room(),
             qualified: false,
             asked: 0,

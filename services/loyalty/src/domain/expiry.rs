@@ -108,7 +108,8 @@ impl ExpiryPolicy {
 }
 
 impl Period {
-    fn after(self, day: Date) -> Option<Date> {
+    /// The last local day of the period that begins on `day`; `None` beyond the calendar.
+    pub fn after(self, day: Date) -> Option<Date> {
         let count = i64::from(self.count);
         let span = match self.unit {
             PeriodUnit::Day => Span::new().try_days(count),

@@ -74,6 +74,7 @@ pub const FIELDS: &[(&str, Sort)] = &[
     ("member.open_points", Sort::Int),
     ("member.held_points", Sort::Int),
     ("member.spent_points", Sort::Int),
+    ("member.tier", Sort::Text),
     ("customer.name", Sort::Text),
     ("customer.segments", Sort::Texts),
     ("time.date", Sort::Text),
@@ -112,7 +113,7 @@ mod named {
 }
 
 /// The member who earns, as he was before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberFacts {
     /// Whose.
     #[serde(with = "named")]
@@ -128,13 +129,24 @@ pub struct MemberFacts {
     pub held: i64,
     /// Points spent, less what came back.
     pub spent: i64,
+    /// The id of his tier; `None` below the lowest, and where the program has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
 }
 
 impl MemberFacts {
     /// Of a member with these totals.
     pub fn new(member: MemberId, customer: CustomerId, totals: &Totals) -> Self {
         let Totals { earned, open, held, spent, .. } = totals;
-        Self { member, customer, earned: earned.get(), open: open.get(), held: held.get(), spent: spent.get() }
+        Self {
+            member,
+            customer,
+            earned: earned.get(),
+            open: open.get(),
+            held: held.get(),
+            spent: spent.get(),
+            tier: None,
+        }
     }
 }
 
@@ -178,7 +190,9 @@ impl<'a> Facts<'a> {
             "order" => order(self.purchase, name),
             "member" => self.member_fact(name),
             "customer" => match name {
-                "name" => Some(Fact::Made(self.member.map(|member| member.customer.to_string()).unwrap_or_default())),
+                "name" => {
+                    Some(Fact::Made(self.member.as_ref().map(|member| member.customer.to_string()).unwrap_or_default()))
+                }
                 "segments" => Some(texts(&self.purchase.setting().segments)),
                 _ => None,
             },
@@ -196,11 +210,17 @@ impl<'a> Facts<'a> {
         let number = |of: fn(&MemberFacts) -> i64| Some(Fact::Int(self.member.as_ref().map_or(0, of)));
         match name {
             "known" => Some(Fact::Bool(self.member.is_some())),
-            "name" => Some(Fact::Made(self.member.map(|member| member.member.to_string()).unwrap_or_default())),
+            "name" => {
+                Some(Fact::Made(self.member.as_ref().map(|member| member.member.to_string()).unwrap_or_default()))
+            }
             "earned_points" => number(|member| member.earned),
             "open_points" => number(|member| member.open),
             "held_points" => number(|member| member.held),
             "spent_points" => number(|member| member.spent),
+            "tier" => {
+                let tier = self.member.as_ref().and_then(|member| member.tier.clone());
+                Some(Fact::Made(tier.unwrap_or_default()))
+            }
             _ => None,
         }
     }

@@ -193,8 +193,23 @@ impl Book {
     /// # Errors
     /// [`LedgerError`].
     pub fn decide(&mut self, member: MemberId, command: &Command, now: Timestamp) -> Result<Outcome, LedgerError> {
+        let account = self.accounts.get(&member).ok_or(LedgerError::UnknownMember(member))?;
+        let program = Arc::clone(self.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?);
+        let decided = self.carry_out(member, &program, command, now);
+        if let Some(account) = self.accounts.get_mut(&member) {
+            account.rank(&program, now);
+        }
+        decided
+    }
+
+    fn carry_out(
+        &mut self,
+        member: MemberId,
+        program: &Program,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Outcome, LedgerError> {
         let account = self.accounts.get_mut(&member).ok_or(LedgerError::UnknownMember(member))?;
-        let program = self.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?;
         match command {
             Command::Earn(earn) => {
                 let delivered = self.delivered.get(&OrderId::from(&earn.order)).copied();

@@ -19,6 +19,7 @@ pub mod facts;
 mod firing;
 pub mod gift_card;
 pub mod hold;
+pub mod ladder;
 pub mod ledger;
 pub mod lift;
 pub mod linking;
@@ -28,12 +29,14 @@ pub mod points;
 pub mod program;
 pub mod purchase;
 pub mod redemption;
+pub mod ranking;
 pub mod returns;
 pub mod reward;
 pub mod rule;
 pub mod settling;
 pub mod spending;
 pub mod transfer;
+pub mod tier;
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,9 @@ pub struct OrderDetail {
     /// What the campaigns gave of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigns: Vec<CampaignExplanation>,
+    /// What was taken off the price of all lines, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub discount_minor: i64,
     /// The rule after which no other was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<String>,
@@ -110,6 +113,7 @@ impl OrderRecord {
         self.detail.rules.clone_from(&earning.explanation.rules);
         self.detail.campaigns.clone_from(&earning.explanation.campaigns);
         self.detail.stopped_by.clone_from(&earning.explanation.stopped_by);
+        self.detail.discount_minor = purchase.discount_minor();
         let lines = purchase.lines().iter().zip(&earning.explanation.lines);
         let recorded = lines.map(|(line, earned)| RecordedLine {
             line: line.line,
@@ -141,6 +145,22 @@ impl OrderRecord {
     /// What should have been taken back of the earned points by now.
     pub(crate) fn reversal_due(&self) -> Points {
         self.detail.lines.iter().map(|line| line.returned_share(line.earned)).sum()
+    }
+
+    /// What it earned, less what was due to be taken back.
+    pub fn kept_points(&self) -> i64 {
+        (self.earned.unwrap_or_default() - self.due).get()
+    }
+
+    /// What its goods cost in the end, less what came back: each line less its share of the discount, in minor units.
+    pub fn value_minor(&self) -> i64 {
+        let prices: Vec<i64> = self.detail.lines.iter().map(|line| line.price_minor).collect();
+        let discounts = share(self.detail.discount_minor, &prices);
+        let kept = self.detail.lines.iter().zip(discounts).map(|(line, discount)| {
+            let value = line.price_minor - discount;
+            value - line.returned_share(Points::new(value)).get()
+        });
+        kept.sum()
     }
 
     /// What should have gone back to the budget of a campaign by now: of what it gave, the share of the points that were

@@ -17,6 +17,7 @@ use super::expiry::ExpiryPolicy;
 use super::points::Points;
 use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
+use super::tier::TierPolicy;
 
 /// `programs/{slug}`, chosen by whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +117,12 @@ pub struct Terms {
     /// What points are worth where they pay for an order; `None` where they cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redemption: Option<Redemption>,
+    /// The levels that members reach; `None` where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<TierPolicy>,
+    /// The version of the program with which the tiers became what they are; 0 where there never were any.
+    #[serde(default)]
+    pub tiers_version: i64,
 }
 
 /// How a sum of points is made whole.
@@ -199,6 +206,10 @@ impl Terms {
                 );
             }
         }
+        let slides = self.expiry.is_sliding();
+        for (field, rule, description) in self.tiers.iter().flat_map(|tiers| tiers.faults(slides)) {
+            violate(format!("tiers.{field}"), rule, description);
+        }
         check_all(&self.rules, "earning_rules", &mut wrong);
         if let Some(redemption) = &self.redemption {
             redemption.check("redemption", &mut wrong);
@@ -231,10 +242,11 @@ impl Program {
         id: ProgramId,
         organization: OrganizationId,
         currency: Currency,
-        terms: Terms,
+        mut terms: Terms,
         now: Timestamp,
     ) -> Result<Self, TermsError> {
         let zone = terms.check()?;
+        terms.tiers_version = i64::from(terms.tiers.is_some());
         let campaigns = Vec::new();
         Ok(Self { id, organization, currency, terms, zone, campaigns, version: 1, create_time: now, update_time: now })
     }
@@ -243,8 +255,10 @@ impl Program {
     ///
     /// # Errors
     /// [`TermsError`] where the terms contradict themselves.
-    pub fn update(&self, terms: Terms, now: Timestamp) -> Result<Self, TermsError> {
+    pub fn update(&self, mut terms: Terms, now: Timestamp) -> Result<Self, TermsError> {
         let zone = terms.check()?;
+        let same = terms.tiers == self.terms.tiers && terms.time_zone == self.terms.time_zone;
+        terms.tiers_version = if same { self.terms.tiers_version } else { self.version + 1 };
         Ok(Self { terms, zone, version: self.version + 1, update_time: now, ..self.clone() })
     }
 
@@ -269,6 +283,13 @@ impl Program {
     pub fn expires_at(&self, active_from: Timestamp) -> Option<Timestamp> {
         self.terms.expiry.expires_at(active_from, &self.zone)
     }
+
+    /// The same for members of a tier, which may have an expiry of its own.
+    pub fn expires_at_in(&self, tier: Option<&str>, active_from: Timestamp) -> Option<Timestamp> {
+        let tier = self.terms.tiers.as_ref().and_then(|tiers| tiers.named(tier?));
+        let policy = tier.and_then(|tier| tier.expiry.as_ref()).unwrap_or(&self.terms.expiry);
+        policy.expires_at(active_from, &self.zone)
+    }
 }
 
 #[cfg(test)]
@@ -292,6 +313,8 @@ pub(crate) mod tests {
             expiry: ExpiryPolicy::Never,
             overdraft: OverdraftPolicy::Refuse,
             redemption: None,
+            tiers: None,
+            tiers_version: 0,
         }
     }
 

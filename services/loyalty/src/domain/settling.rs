@@ -17,10 +17,11 @@ impl Account {
         let waiting = self.pick(|lot| lot.order == Some(order) && lot.active_from.is_none(), |lot| lot.id);
         let posting = self.posting(at, now).about_order(Some(order));
         let mut activated = Points::ZERO;
+        let tier = self.tier_at(program, at, now);
         for id in waiting {
             let from = at.max(self.lot(id).effective_time);
             activated += self.lot(id).open;
-            self.date(posting, EntryKind::Activate, id, Some(from), program.expires_at(from));
+            self.date(posting, EntryKind::Activate, id, Some(from), program.expires_at_in(tier.as_deref(), from));
         }
         self.cover(posting);
         activated

@@ -132,23 +132,25 @@ impl Account {
         if record.is_some_and(|record| record.returned_whole) {
             return Err(EarnError::Returned { order: earn.order.clone() });
         }
+        let facts = self.facts_at(program, earn.effective_time, now);
         let occasion = Occasion {
             purchase: &earn.purchase,
             source: earn.order.source(),
             effective_time: earn.effective_time,
-            member: Some(self.facts()),
+            member: Some(facts.clone()),
         };
         let earning = earning(program, &occasion, &self.standing, budgets)?;
         if self.totals.credited() + earning.points > Points::MAX_CREDITED {
             return Err(EarnError::AccountFull);
         }
-        self.remember(earn, &earning, budgets);
+        let tier = facts.tier.clone();
+        self.remember(earn, facts, &earning, budgets);
         self.record_of(&earn.order).earn(&earn.purchase, &earning);
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
         let lot = earning.points.is_positive().then(|| {
             let active_from = program.active_from(earn.effective_time, delivered);
-            let expires_at = active_from.and_then(|from| program.expires_at(from));
+            let expires_at = active_from.and_then(|from| program.expires_at_in(tier.as_deref(), from));
             let sliding = program.terms.expiry.is_sliding();
             let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
             self.credit(posting, what, earning.points, active_from, expires_at, sliding)
@@ -157,13 +159,18 @@ impl Account {
         Ok(Earned { earning, lot })
     }
 
-    /// What conditions may ask of the member.
+    /// What conditions may ask of the member, but for his tier.
     pub fn facts(&self) -> MemberFacts {
         MemberFacts::new(self.member, self.customer, &self.totals)
     }
 
+    /// The same with the tier that he has at `at`.
+    pub fn facts_at(&self, program: &Program, at: Timestamp, now: Timestamp) -> MemberFacts {
+        MemberFacts { tier: self.tier_at(program, at, now), ..self.facts() }
+    }
+
     /// Keeps what an order was and gave, and counts it in caps and budgets.
-    fn remember(&mut self, earn: &Earn, earning: &Earning, budgets: &mut Budgets) {
+    fn remember(&mut self, earn: &Earn, member: MemberFacts, earning: &Earning, budgets: &mut Budgets) {
         for share in earning.shares.iter().filter(|share| share.points.is_positive()) {
             let budget = CampaignId::from_slug(&share.campaign).ok().and_then(|campaign| budgets.get_mut(&campaign));
             if let Some(budget) = budget {
@@ -176,7 +183,7 @@ impl Account {
             source: earn.order.source().to_owned(),
             purchase: earn.purchase.clone(),
             effective_time: earn.effective_time,
-            member: self.facts(),
+            member,
             grants: earning.grants.clone(),
             shares: earning.shares.clone(),
         };

@@ -1,5 +1,5 @@
-//! Writes what time did: holds that timed out let go, lots that are past their expiry expire. Each point once; running it
-//! again changes nothing, and nothing that can be spent waits for it.
+//! Writes what time did: holds that timed out let go, lots that are past their expiry expire, tiers are reached, kept or
+//! left. Each point once; running it again changes nothing, and nothing that can be spent waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,6 +17,7 @@ pub mod holds;
 pub mod invariants;
 mod invariants_earning;
 mod invariants_ledger;
+mod invariants_tiers;
 pub mod ledger;
 pub mod lots;
 pub mod member_orders;
@@ -28,6 +29,7 @@ pub mod programs;
 pub mod reading;
 pub mod rewards;
 pub mod transfers;
+pub mod tiers;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

@@ -23,6 +23,7 @@ const PROGRAMS: Table = Table::new(
         Column::int("version"),
         Column::time("create_time"),
         Column::time("update_time"),
+        Column::int("tiers"),
     ],
 );
 
@@ -190,6 +191,7 @@ fn one(program: &Program) -> Result<Rows> {
         program.version.into(),
         program.create_time.into(),
         program.update_time.into(),
+        program.terms.tiers_version.into(),
     ]);
     Ok(rows)
 }

@@ -25,4 +25,5 @@ mod spending;
 mod strangers;
 mod support;
 mod transfers;
+mod tiers;
 mod verify;

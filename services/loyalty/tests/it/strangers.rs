@@ -42,6 +42,12 @@ guanxi_testkit::matrix! {
         };
         assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
+        let standing = GetTierStandingRequest { member: member.clone() };
+        assert_eq!(reason(members.get_tier_standing(standing).await), "NOT_FOUND");
+        let grant = crate::tiers::granting(&member, "gold", "2999-12-31");
+        assert_eq!(reason(members.grant_tier(grant.clone()).await), "NOT_FOUND");
+        let reader = env.client_as("reader", &["loyalty.*"], &["default:r"]);
+        assert_eq!(reason(reader.loyalty().members().grant_tier(grant).await), "ORGANIZATION_READ_ONLY");
         let listed = members.list_members(ListMembersRequest::default()).await.unwrap().into_inner();
         assert_eq!(listed.members, []);
         let estimate = EstimateEarningRequest { program: name, purchase: Some(purchase(vec![])), ..EstimateEarningRequest::default() };

@@ -39,6 +39,18 @@ pub fn rows(t: &Things) -> Vec<Row> {
             },
         ),
         row("MemberService/GetMember", Missing, GetMemberRequest { name: member.clone() }),
+        row("MemberService/GetTierStanding", Missing, GetTierStandingRequest { member: member.clone() }),
+        row(
+            "MemberService/GrantTier",
+            Missing,
+            GrantTierRequest {
+                request_id: id(),
+                member: member.clone(),
+                tier: "gold".into(),
+                until_date: "2999-12-31".into(),
+                reason: "mine".into(),
+            },
+        ),
         row(
             "MemberService/ListMembers",
             Empty,

@@ -8,3 +8,4 @@ pub mod posting;
 pub mod program;
 pub mod purchase;
 pub mod rule;
+pub mod tier;

@@ -4,7 +4,7 @@ use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
-use super::rule;
+use super::{rule, tier};
 use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
@@ -29,19 +29,21 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         },
         rules: rule::rules(&program.earning_rules, "program.earning_rules", &mut wrong.0),
         pending: program.pending.as_ref().map(|pending| wrong.pending(pending)).unwrap_or_default(),
-        expiry: program.expiry.as_ref().map(|expiry| wrong.expiry(expiry)).unwrap_or_default(),
+        expiry: program.expiry.as_ref().map(|expiry| wrong.expiry("expiry", expiry)).unwrap_or_default(),
         overdraft: program.negative_balance.as_ref().map(|policy| wrong.overdraft(policy)).unwrap_or_default(),
         redemption: program.redemption.as_ref().map(redemption),
+        tiers: program.tiers.as_ref().map(|tiers| tier::policy(tiers, &mut wrong)),
+        tiers_version: 0,
     };
     if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
 }
 
 /// The choices that were not made, or made twice.
 #[derive(Default)]
-struct Wrong(Vec<Violation>);
+pub(super) struct Wrong(Vec<Violation>);
 
 impl Wrong {
-    fn choose<T>(&mut self, field: &str, of: &str, given: [Option<T>; 3], otherwise: T) -> T {
+    pub(super) fn choose<T>(&mut self, field: &str, of: &str, given: [Option<T>; 3], otherwise: T) -> T {
         let mut given = given.into_iter().flatten();
         match (given.next(), given.next()) {
             (Some(one), None) => one,
@@ -62,7 +64,8 @@ impl Wrong {
         self.choose("pending", "delay, delivered", [delay, delivered, None], PendingPolicy::Immediate)
     }
 
-    fn expiry(&mut self, expiry: &proto::ExpiryPolicy) -> ExpiryPolicy {
+    /// The expiry that `field` holds.
+    pub(super) fn expiry(&mut self, field: &str, expiry: &proto::ExpiryPolicy) -> ExpiryPolicy {
         let after = expiry.period.as_ref().map(|given| ExpiryPolicy::Period {
             period: period(given.period.as_ref()),
             extend_to: match given.extend_to() {
@@ -77,7 +80,7 @@ impl Wrong {
         let fixed =
             expiry.fixed_dates.as_ref().map(|given| ExpiryPolicy::FixedDates(given.dates.iter().map(day).collect()));
         let sliding = expiry.sliding.as_ref().map(|given| ExpiryPolicy::Sliding(period(given.period.as_ref())));
-        self.choose("expiry", "period, fixed_dates, sliding", [after, fixed, sliding], ExpiryPolicy::Never)
+        self.choose(field, "period, fixed_dates, sliding", [after, fixed, sliding], ExpiryPolicy::Never)
     }
 
     fn overdraft(&mut self, policy: &proto::NegativeBalancePolicy) -> OverdraftPolicy {
@@ -114,7 +117,8 @@ fn small(number: i32) -> i8 {
     i8::try_from(number).unwrap_or(i8::MAX)
 }
 
-fn period(given: Option<&proto::Period>) -> Period {
+/// A length of time; a day where it is absent, which the contract refuses.
+pub(super) fn period(given: Option<&proto::Period>) -> Period {
     let unit = match given.map(proto::Period::unit) {
         Some(proto::PeriodUnit::Month) => PeriodUnit::Month,
         Some(proto::PeriodUnit::Year) => PeriodUnit::Year,
@@ -146,6 +150,7 @@ pub fn program(program: &Program) -> proto::Program {
         expiry: to_expiry(expiry),
         negative_balance: Some(to_overdraft(*overdraft)),
         redemption: program.terms.redemption.map(to_redemption),
+        tiers: program.terms.tiers.as_ref().map(tier::to_policy),
         create_time: Some(to_proto(program.create_time)),
         update_time: Some(to_proto(program.update_time)),
         etag: etag(program),
@@ -169,15 +174,19 @@ fn to_pending(pending: PendingPolicy) -> Option<proto::PendingPolicy> {
     }
 }
 
-fn to_expiry(expiry: &ExpiryPolicy) -> Option<proto::ExpiryPolicy> {
-    let to_period = |period: &Period| {
-        let unit = match period.unit {
-            PeriodUnit::Day => proto::PeriodUnit::Day,
-            PeriodUnit::Month => proto::PeriodUnit::Month,
-            PeriodUnit::Year => proto::PeriodUnit::Year,
-        };
-        Some(proto::Period { count: period.count, unit: unit.into() })
+/// A length of time as a message.
+pub(super) fn to_period(period: &Period) -> proto::Period {
+    let unit = match period.unit {
+        PeriodUnit::Day => proto::PeriodUnit::Day,
+        PeriodUnit::Month => proto::PeriodUnit::Month,
+        PeriodUnit::Year => proto::PeriodUnit::Year,
     };
+    proto::Period { count: period.count, unit: unit.into() }
+}
+
+/// An expiry as a message.
+pub(super) fn to_expiry(expiry: &ExpiryPolicy) -> Option<proto::ExpiryPolicy> {
+    let to_period = |period: &Period| Some(to_period(period));
     let mut policy = proto::ExpiryPolicy::default();
     match expiry {
         ExpiryPolicy::Never => return None,

@@ -7,6 +7,7 @@ mod laws;
 mod moves;
 mod reference;
 mod rules;
+mod tiers;
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{OrderName, OrganizationId, Uuid};

@@ -6,6 +6,7 @@ mod m0003_earning;
 mod m0004_coupons;
 mod m0005_room;
 mod m0006_ledger;
+mod m0007_members;
 
 use guanxi_store::migrate::Migrations;
 
@@ -18,5 +19,6 @@ pub fn all() -> Migrations {
         Box::new(m0004_coupons::Coupons),
         Box::new(m0005_room::Room),
         Box::new(m0006_ledger::Ledger),
+        Box::new(m0007_members::Members),
     ]
 }

@@ -368,7 +368,7 @@ impl PointsService for Points {
 }
 
 /// An order. What rewards cost has names of its own, which only rewards use.
-fn order(name: &str) -> Result<OrderName, Refused> {
+pub(super) fn order(name: &str) -> Result<OrderName, Refused> {
     let order: OrderName = convert::name(name, "order")?;
     if order.source() == reward::SOURCE {
         return Err(Refused::invalid("order", "SOURCE_RESERVED", "orders of this source are redemptions of rewards"));
@@ -376,7 +376,7 @@ fn order(name: &str) -> Result<OrderName, Refused> {
     Ok(order)
 }
 
-fn optional_order(name: &str) -> Result<Option<OrderName>, Refused> {
+pub(super) fn optional_order(name: &str) -> Result<Option<OrderName>, Refused> {
     if name.is_empty() { Ok(None) } else { order(name).map(Some) }
 }
 

@@ -246,7 +246,7 @@ impl Reward {
     pub fn command(&self, act: &Act, now: Timestamp) -> Command {
         match act {
             Act::Redeem(id) => {
-                Command::Spend(Spend { points: self.terms.points, order: Some(order(*id)), clamp: false })
+                Command::Spend(Spend { points: self.terms.points, order: Some(order(*id)), clamp: false, order_amount: None })
             }
             Act::Cancel(id) => Command::Return(Return {
                 order: order(*id),

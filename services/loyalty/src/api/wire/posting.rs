@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{outcome, purchase};
 use crate::api::past;
-use crate::api::points::hold_name;
+use crate::api::points::{hold_name, optional_order, order};
 use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::entry::HoldId;
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
@@ -93,7 +93,7 @@ fn decoded(command: &proto::PostCommand, call: &Call, now: Timestamp) -> Result<
 fn to_earn(given: &proto::PostEarn, now: Timestamp) -> Result<(MemberId, Command), Refused> {
     let (member, order, purchase, effective_time) = convert::all((
         convert::name(&given.member, "member"),
-        convert::name(&given.order, "order"),
+        order(&given.order),
         purchase::purchase(given.purchase.as_ref()),
         past(given.effective_time.as_ref(), "effective_time", now),
     ))?;
@@ -103,7 +103,7 @@ fn to_earn(given: &proto::PostEarn, now: Timestamp) -> Result<(MemberId, Command
 fn to_spend(given: &proto::PostSpend) -> Result<(MemberId, Command), Refused> {
     let (member, order, order_amount) = convert::all((
         convert::name(&given.member, "member"),
-        convert::optional_name(&given.order, "order"),
+        optional_order(&given.order),
         convert::money(given.order_amount.as_ref(), "order_amount"),
     ))?;
     let points = Points::new(given.points);
@@ -127,7 +127,7 @@ fn to_transfer(given: &proto::PostTransfer) -> Result<(MemberId, Command), Refus
 
 fn to_place_hold(given: &proto::PostPlaceHold) -> Result<(MemberId, Command), Refused> {
     let (member, order) =
-        convert::all((convert::name(&given.member, "member"), convert::optional_name(&given.order, "order")))?;
+        convert::all((convert::name(&given.member, "member"), optional_order(&given.order)))?;
     let ttl = given.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
     Ok((member, Command::PlaceHold(PlaceHold { id: HoldId(new_id()), points: Points::new(given.points), order, ttl })))
 }

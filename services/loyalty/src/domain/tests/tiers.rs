@@ -373,7 +373,7 @@ proptest! {
                 }
                 Step::Spend(points) => drop(till.account.spend(
                     &till.program,
-                    &Spend { points: Points::new(*points), order: None, clamp: true },
+                    &Spend { points: Points::new(*points), order: None, clamp: true, order_amount: None },
                     till.now,
                 )),
                 Step::Return(which) => {

@@ -22,6 +22,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod lift;
 pub mod lot;
+pub mod occasion;
 pub mod order;
 pub mod points;
 pub mod program;

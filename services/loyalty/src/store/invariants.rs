@@ -62,6 +62,7 @@ pub fn all() -> Vec<Invariant> {
     let mut all = of_points();
     all.extend(super::invariants_earning::all());
     all.extend(super::invariants_tiers::all());
+    all.extend(super::occasions::invariants());
     all.extend(super::coupons::invariants::all());
     all.extend(super::gift_cards::invariants());
     all.extend(super::rewards::invariants::all());

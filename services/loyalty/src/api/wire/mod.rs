@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod coupon;
 pub mod ledger;
+pub mod occasion;
 pub mod program;
 pub mod purchase;
 pub mod rule;

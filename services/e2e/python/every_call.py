@@ -22,6 +22,7 @@ import fuzz
 import logistics
 import loyalty
 import nul
+import occasions
 import orders
 import points
 import strangers
@@ -56,6 +57,8 @@ PARTS = [
     points.batches,
     points.readings,
     points.bad_requests,
+    occasions.birthdays,
+    occasions.bad_requests,
     tiers.standings,
     tiers.grants,
     tiers.bad_requests,

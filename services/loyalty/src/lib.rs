@@ -58,6 +58,7 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .consume("customer", events::ReturnOrders::new(&programs))
         .consume("logistics", events::DeliverShipments::new(&programs))
         .every(settings.sweep_interval, jobs::Sweep::new(&programs))
+        .every(settings.sweep_interval, jobs::Celebrate::new(&programs))
         .job(jobs::VerifyLedger)
         .job(jobs::BacktestRule)
         .job(jobs::CreateCoupons)

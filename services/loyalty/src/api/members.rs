@@ -14,14 +14,14 @@ use guanxi_store::{Database, Result as Stored, Session, Tx};
 use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
-use super::wire::tier;
+use super::wire::{occasion, tier};
 use super::{past, reply};
 use crate::domain::account::Account;
 use crate::domain::ledger::{Book, Command, LedgerError};
 use crate::domain::program::{Program, ProgramId};
 use crate::domain::ranking::GrantError;
 use crate::store::programs::Programs;
-use crate::store::{accounts, book, members, programs, reading, tiers};
+use crate::store::{accounts, book, members, occasions, programs, reading, tiers};
 
 /// Serves members.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ impl MemberService for Members {
                 let member = members::Member::enroll(&program, customer, enroll_time, tx.now());
                 members::insert(&tx, std::slice::from_ref(&member)).await?;
                 tiers::enrolled(&tx, [(id, &program)]).await?;
+                occasions::enrolled(&tx, [(id, &program)]).await?;
                 write_all(&tx, [accounts::new(&[&member.account()])]).await?;
                 tx.emit(member.enrolled(false));
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
@@ -123,6 +124,69 @@ impl MemberService for Members {
         .await
     }
 
+    async fn set_birthday(
+        &self,
+        request: Request<SetBirthdayRequest>,
+    ) -> Result<Response<SetBirthdayResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let given = |now| message.birthday.as_ref().map(|given| occasion::birthday(given, now)).transpose();
+            let zone = Some(message.time_zone.as_str()).filter(|zone| !zone.is_empty());
+            let (member, _, _) = convert::all((
+                convert::name::<MemberId>(&message.member, "member"),
+                given(Timestamp::UNIX_EPOCH),
+                zone.map(|zone| convert::zone(zone, "time_zone")).transpose(),
+            ))?;
+            let write = write("MemberService/SetBirthday", member.uuid(), &message)?;
+            let (programs, given) = (&self.programs, &given);
+            let written = self.db.command(&call, &write, |tx| async move {
+                may_write(&tx, member).await?;
+                let birthday = given(tx.now())?;
+                let change = |_, kept: &mut occasions::Kept| {
+                    // The same day told again is no news: it was told when it was told first.
+                    let same = kept
+                        .who
+                        .birthday
+                        .filter(|old| birthday.is_some_and(|new| (new.day, new.proven) == (old.day, old.proven)));
+                    kept.who.birthday = same.or(birthday);
+                    kept.time_zone = zone.map(str::to_owned);
+                };
+                occasions::note(&tx, programs, member, change).await?;
+                let birthday = birthday.as_ref().map(occasion::to_birthday);
+                Ok(SetBirthdayResponse { birthday }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+
+    async fn check_in(&self, request: Request<CheckInRequest>) -> Result<Response<CheckInResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let member: MemberId = convert::name(&message.member, "member")?;
+            let write = write("MemberService/CheckIn", member.uuid(), &message)?;
+            let (programs, store) = (&self.programs, Some(message.store.as_str()).filter(|store| !store.is_empty()));
+            let written = self.db.command(&call, &write, |tx| async move {
+                may_write(&tx, member).await?;
+                let (book, kept, given) = occasions::celebrate(&tx, programs, &[member], store).await?;
+                let program = book.accounts.get(&member).and_then(|account| book.programs.get(&account.program));
+                let rules = program.map(|program| program.terms.occasions.as_slice()).unwrap_or_default();
+                let mut days = kept.get(&member).map(|kept| kept.who.today(rules, tx.now())).unwrap_or_default();
+                days.extend(given.iter().map(|gift| gift.due.clone()));
+                days.sort();
+                days.dedup();
+                let celebrations = days.iter().filter_map(|due| {
+                    let rule = rules.iter().find(|rule| rule.id == due.rule)?;
+                    let given_now = given.iter().any(|gift| gift.due == *due);
+                    Some(occasion::celebration(rule, due, given_now))
+                });
+                Ok(CheckInResponse { celebrations: celebrations.collect() }.encode_to_vec())
+            });
+            reply(&written.await?)
+        })
+        .await
+    }
+
     async fn grant_tier(&self, request: Request<GrantTierRequest>) -> Result<Response<GrantTierResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
@@ -148,6 +212,14 @@ impl MemberService for Members {
         })
         .await
     }
+}
+
+/// Refuses who may not change this member.
+async fn may_write(tx: &Tx, member: MemberId) -> Stored<()> {
+    let known = accounts::lock(tx, &[member.uuid()]).await?.pop();
+    let known = known.filter(|account| tx.may_read(account.organization.slug()));
+    let account = known.ok_or(LedgerError::UnknownMember(member)).refuse()?;
+    Ok(tx.may_write(account.organization.slug())?)
 }
 
 /// Gives a member a tier, and keeps why.

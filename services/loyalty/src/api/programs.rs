@@ -16,7 +16,7 @@ use super::wire::{program as wire, rule};
 use crate::domain::backtest::{Span, drafted};
 use crate::domain::program::{Program as Scheme, ProgramId, Terms};
 use crate::jobs::{BACKTEST_RULE, Backtest};
-use crate::store::{programs, tiers};
+use crate::store::{occasions, programs, tiers};
 
 /// The paths that an update may change.
 const CHANGEABLE: &[&str] = &[
@@ -32,6 +32,7 @@ const CHANGEABLE: &[&str] = &[
     "negative_balance",
     "redemption",
     "tiers",
+    "occasions",
 ];
 
 /// Serves programs.
@@ -128,6 +129,7 @@ impl ProgramService for Programs {
                 let program = program.update(merged(&program.terms, terms, mask), tx.now()).refuse()?;
                 programs::save(&tx, &program).await?;
                 tiers::adopt(&tx, &program).await?;
+                occasions::adopt(&tx, &program).await?;
                 Ok(UpdateProgramResponse { program: Some(wire::program(&program)) }.encode_to_vec())
             });
             reply(&written.await?)
@@ -205,5 +207,7 @@ fn merged(old: &Terms, new: &Terms, mask: &FieldMask) -> Terms {
         redemption: pick("redemption").redemption,
         tiers: pick("tiers").tiers.clone(),
         tiers_version: old.tiers_version,
+        occasions: pick("occasions").occasions.clone(),
+        occasions_version: old.occasions_version,
     }
 }

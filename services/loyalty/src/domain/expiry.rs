@@ -76,7 +76,8 @@ impl MonthDay {
         Date::new(2024, self.month, self.day).is_ok()
     }
 
-    fn in_year(self, year: i16) -> Option<Date> {
+    /// That day of a year; `None` beyond the calendar.
+    pub fn in_year(self, year: i16) -> Option<Date> {
         Date::new(year, self.month, self.day).or_else(|_| Date::new(year, self.month, 28)).ok()
     }
 }

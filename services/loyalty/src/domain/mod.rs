@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod lift;
 pub mod linking;
 pub mod lot;
+pub mod occasion;
 pub mod order;
 pub mod points;
 pub mod program;

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::campaign::Campaign;
 use super::expiry::ExpiryPolicy;
+use super::occasion::OccasionRule;
 use super::points::Points;
 use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
@@ -123,6 +124,12 @@ pub struct Terms {
     /// The version of the program with which the tiers became what they are; 0 where there never were any.
     #[serde(default)]
     pub tiers_version: i64,
+    /// What members are given on their days.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub occasions: Vec<OccasionRule>,
+    /// The version of the program with which the occasions became what they are; 0 where there never were any.
+    #[serde(default)]
+    pub occasions_version: i64,
 }
 
 /// How a sum of points is made whole.
@@ -214,6 +221,7 @@ impl Terms {
         if let Some(redemption) = &self.redemption {
             redemption.check("redemption", &mut wrong);
         }
+        wrong.extend(super::occasion::faults(&self.occasions));
         match zone {
             Ok(zone) if wrong.is_empty() => Ok(zone),
             _ => Err(TermsError(wrong)),
@@ -247,6 +255,8 @@ impl Program {
     ) -> Result<Self, TermsError> {
         let zone = terms.check()?;
         terms.tiers_version = i64::from(terms.tiers.is_some());
+        terms.occasions_version = i64::from(!terms.occasions.is_empty());
+        terms.occasions.iter_mut().for_each(|rule| rule.since = now);
         let campaigns = Vec::new();
         Ok(Self { id, organization, currency, terms, zone, campaigns, version: 1, create_time: now, update_time: now })
     }
@@ -259,6 +269,12 @@ impl Program {
         let zone = terms.check()?;
         let same = terms.tiers == self.terms.tiers && terms.time_zone == self.terms.time_zone;
         terms.tiers_version = if same { self.terms.tiers_version } else { self.version + 1 };
+        for rule in &mut terms.occasions {
+            let before = self.terms.occasions.iter().find(|other| (&other.id, other.kind) == (&rule.id, rule.kind));
+            rule.since = before.map_or(now, |before| before.since);
+        }
+        let same = terms.occasions == self.terms.occasions && terms.time_zone == self.terms.time_zone;
+        terms.occasions_version = if same { self.terms.occasions_version } else { self.version + 1 };
         Ok(Self { terms, zone, version: self.version + 1, update_time: now, ..self.clone() })
     }
 
@@ -315,6 +331,8 @@ pub(crate) mod tests {
             redemption: None,
             tiers: None,
             tiers_version: 0,
+            occasions: Vec::new(),
+            occasions_version: 0,
         }
     }
 

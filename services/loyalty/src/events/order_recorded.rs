@@ -20,7 +20,7 @@ use crate::domain::spending::Earn;
 use crate::store::members::{self, Member};
 use crate::store::orders::{self, KnownOrder};
 use crate::store::programs::Programs;
-use crate::store::{accounts, book, tiers};
+use crate::store::{accounts, book, occasions, tiers};
 
 /// Handles OrderRecorded.
 #[derive(Debug)]
@@ -95,7 +95,8 @@ impl RecordOrders {
         }
         members::insert(tx, &enrolled).await?;
         let new = enrolled.iter().filter_map(|member| Some((member.id, &**programs.get(&member.program)?)));
-        tiers::enrolled(tx, new).await?;
+        tiers::enrolled(tx, new.clone()).await?;
+        occasions::enrolled(tx, new).await?;
         let new = enrolled.into_iter().map(|member| member.id).collect();
         Ok((Book { accounts, programs, ..Book::default() }, new))
     }

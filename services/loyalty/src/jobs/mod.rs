@@ -2,12 +2,14 @@
 //! reminding of them.
 
 mod backtest;
+mod celebrate;
 mod create_coupons;
 mod remind_coupons;
 mod sweep;
 mod verify;
 
 pub use backtest::{BACKTEST_RULE, Backtest, BacktestRule};
+pub use celebrate::Celebrate;
 pub use create_coupons::{CREATE_COUPONS, CreateCoupons};
 pub use remind_coupons::RemindCoupons;
 pub use sweep::Sweep;

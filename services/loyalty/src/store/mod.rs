@@ -23,6 +23,7 @@ pub mod lots;
 pub mod member_orders;
 pub mod members;
 mod migrations;
+pub mod occasions;
 pub mod orders;
 pub mod outgoing;
 pub mod programs;

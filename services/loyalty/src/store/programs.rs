@@ -24,6 +24,7 @@ const PROGRAMS: Table = Table::new(
         Column::time("create_time"),
         Column::time("update_time"),
         Column::int("tiers"),
+        Column::int("occasions"),
     ],
 );
 
@@ -192,6 +193,7 @@ fn one(program: &Program) -> Result<Rows> {
         program.create_time.into(),
         program.update_time.into(),
         program.terms.tiers_version.into(),
+        program.terms.occasions_version.into(),
     ]);
     Ok(rows)
 }

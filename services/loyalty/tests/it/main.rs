@@ -14,6 +14,7 @@ mod flow;
 mod gift_cards;
 mod holds;
 mod members;
+mod occasions;
 mod olist;
 mod programs;
 mod redeeming;

@@ -42,6 +42,9 @@ guanxi_testkit::matrix! {
         };
         assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
+        let born = crate::occasions::birthday(&member, 1, 1, BirthdaySource::Member);
+        assert_eq!(reason(members.set_birthday(born).await), "NOT_FOUND");
+        assert_eq!(reason(members.check_in(crate::occasions::checking_in(&member)).await), "NOT_FOUND");
         let standing = GetTierStandingRequest { member: member.clone() };
         assert_eq!(reason(members.get_tier_standing(standing).await), "NOT_FOUND");
         let grant = crate::tiers::granting(&member, "gold", "2999-12-31");

@@ -39,6 +39,21 @@ pub fn rows(t: &Things) -> Vec<Row> {
             },
         ),
         row("MemberService/GetMember", Missing, GetMemberRequest { name: member.clone() }),
+        row(
+            "MemberService/SetBirthday",
+            Missing,
+            SetBirthdayRequest {
+                request_id: id(),
+                member: member.clone(),
+                birthday: Some(Birthday { month: 2, day: 29, source: BirthdaySource::Member.into() }),
+                time_zone: String::new(),
+            },
+        ),
+        row(
+            "MemberService/CheckIn",
+            Missing,
+            CheckInRequest { request_id: id(), member: member.clone(), store: String::new() },
+        ),
         row("MemberService/GetTierStanding", Missing, GetTierStandingRequest { member: member.clone() }),
         row(
             "MemberService/GrantTier",

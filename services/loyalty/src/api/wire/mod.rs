@@ -5,6 +5,7 @@ pub mod coupon;
 pub mod ledger;
 pub mod outcome;
 pub mod posting;
+pub mod occasion;
 pub mod program;
 pub mod purchase;
 pub mod rule;

@@ -4,7 +4,7 @@ use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
-use super::{rule, tier};
+use super::{occasion, rule, tier};
 use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
@@ -34,6 +34,8 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         redemption: program.redemption.as_ref().map(redemption),
         tiers: program.tiers.as_ref().map(|tiers| tier::policy(tiers, &mut wrong)),
         tiers_version: 0,
+        occasions: program.occasions.iter().map(occasion::rule).collect(),
+        occasions_version: 0,
     };
     if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
 }
@@ -151,6 +153,7 @@ pub fn program(program: &Program) -> proto::Program {
         negative_balance: Some(to_overdraft(*overdraft)),
         redemption: program.terms.redemption.map(to_redemption),
         tiers: program.terms.tiers.as_ref().map(tier::to_policy),
+        occasions: program.terms.occasions.iter().map(occasion::to_rule).collect(),
         create_time: Some(to_proto(program.create_time)),
         update_time: Some(to_proto(program.update_time)),
         etag: etag(program),

@@ -1,4 +1,5 @@
-//! Members in full: where they stand on the tiers of their program, and what tiers they were given.
+//! Members in full: where they stand on the tiers of their program, what tiers they were given, their days and what those
+//! gave.
 
 use guanxi_store::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use guanxi_store::sea_orm_migration::async_trait::async_trait;
@@ -24,6 +25,18 @@ const STATEMENTS: &[&str] = &[
      version bigint NOT NULL, due_time {time})",
     "CREATE INDEX member_tiers_due ON member_tiers (due_time) WHERE due_time IS NOT NULL",
     "CREATE INDEX member_tiers_by_terms ON member_tiers (program, terms)",
+    // The version of the program with which its occasions became what they are.
+    "ALTER TABLE programs ADD COLUMN occasions bigint NOT NULL DEFAULT 0",
+    // When a member was born, and when somebody must look at his days again. It changes under the lock of his account.
+    "CREATE TABLE member_occasions (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
+     program varchar(63) NOT NULL, month bigint, day bigint, told_time {time}, proven boolean NOT NULL, \
+     time_zone varchar(64), terms bigint NOT NULL, due_time {time})",
+    "CREATE INDEX member_occasions_due ON member_occasions (due_time) WHERE due_time IS NOT NULL",
+    "CREATE INDEX member_occasions_by_terms ON member_occasions (program, terms)",
+    // What occasions gave. Never changed.
+    "CREATE TABLE occasion_gifts (root_id uuid NOT NULL, rule varchar(63) NOT NULL, year bigint NOT NULL, \
+     day varchar(10) NOT NULL, points bigint NOT NULL, lot_id bigint NOT NULL, store varchar(160), \
+     give_time {time} NOT NULL, PRIMARY KEY (root_id, rule, year))",
     // What somebody gave. Never changed.
     "CREATE TABLE tier_grants (root_id uuid NOT NULL, grant_id uuid NOT NULL, tier varchar(63) NOT NULL, \
      reason varchar(500) NOT NULL, start_time {time} NOT NULL, end_time {time} NOT NULL, \

@@ -1,0 +1,301 @@
+//! The days of members: their birthdays, and what occasions gave them. A row for each member says when to look again; it
+//! changes under the lock of the member's account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guanxi_kernel::name::MemberId;
+use guanxi_kernel::{Timestamp, Uuid};
+use guanxi_store::change::write_all;
+use guanxi_store::verify::Invariant;
+use guanxi_store::{Cell, Column, Result, Rows, StoreError, Table, Tx, time};
+use sea_orm::prelude::DateTimeUtc;
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+
+use super::book::{self, Why};
+use super::programs::Programs;
+use super::{of_roots, rows};
+use crate::domain::account::Account;
+use crate::domain::expiry::MonthDay;
+use crate::domain::ledger::{Book, Command};
+use crate::domain::occasion::{Birthday, Celebrant, Due};
+use crate::domain::program::Program;
+
+const DAYS: Table = Table::new(
+    "member_occasions",
+    &[
+        Column::uuid("root_id"),
+        Column::text("organization"),
+        Column::text("program"),
+        Column::int("month").nullable(),
+        Column::int("day").nullable(),
+        Column::time("told_time").nullable(),
+        Column::bool("proven"),
+        Column::text("time_zone").nullable(),
+        Column::int("terms"),
+        Column::time("due_time").nullable(),
+    ],
+);
+
+const GIFTS: Table = Table::new(
+    "occasion_gifts",
+    &[
+        Column::uuid("root_id"),
+        Column::text("rule"),
+        Column::int("year"),
+        Column::text("day"),
+        Column::int("points"),
+        Column::int("lot_id"),
+        Column::text("store").nullable(),
+        Column::time("give_time"),
+    ],
+);
+
+#[derive(FromQueryResult)]
+struct Row {
+    root_id: Uuid,
+    month: Option<i64>,
+    day: Option<i64>,
+    told_time: Option<DateTimeUtc>,
+    proven: bool,
+    time_zone: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Given {
+    root_id: Uuid,
+    rule: String,
+    year: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Joined {
+    root_id: Uuid,
+    enroll_time: DateTimeUtc,
+}
+
+#[derive(FromQueryResult)]
+struct Root {
+    root_id: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct Terms {
+    slug: String,
+    occasions: i64,
+}
+
+/// A member with his days, as they are kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// His zone, where he has one of his own.
+    pub time_zone: Option<String>,
+    /// His days.
+    pub who: Celebrant,
+}
+
+/// A gift that was given now.
+#[derive(Debug, Clone)]
+pub struct Gift {
+    /// Whose.
+    pub member: MemberId,
+    /// What for.
+    pub due: Due,
+}
+
+/// Loads the days of members whose accounts are locked.
+async fn load(
+    connection: &impl ConnectionTrait,
+    accounts: impl Iterator<Item = (&Account, &Program)>,
+) -> Result<BTreeMap<MemberId, Kept>> {
+    let of: BTreeMap<Uuid, &Program> = accounts.map(|(account, program)| (account.member.uuid(), program)).collect();
+    let roots: Vec<Uuid> = of.keys().copied().collect();
+    let mut days: BTreeMap<Uuid, Row> = of_roots::<Row>(connection, "member_occasions", &roots, "")
+        .await?
+        .into_iter()
+        .map(|row| (row.root_id, row))
+        .collect();
+    let mut given = BTreeMap::<Uuid, BTreeSet<(String, i16)>>::new();
+    for Given { root_id, rule, year } in of_roots(connection, "occasion_gifts", &roots, "").await? {
+        given.entry(root_id).or_default().insert((rule, i16::try_from(year).map_err(StoreError::row)?));
+    }
+    let mut kept = BTreeMap::new();
+    for Joined { root_id, enroll_time } in of_roots(connection, "members", &roots, "").await? {
+        let Some(program) = of.get(&root_id) else { continue };
+        let row = days.remove(&root_id);
+        let birthday = row.as_ref().and_then(|row| {
+            let (month, day) = (i8::try_from(row.month?).ok()?, i8::try_from(row.day?).ok()?);
+            let told = time::from_column(row.told_time?);
+            Some(Birthday { day: MonthDay { month, day }, told, proven: row.proven })
+        });
+        let time_zone = row.and_then(|row| row.time_zone);
+        let calendar = Celebrant::calendar(program, time_zone.as_deref(), time::from_column(enroll_time));
+        let given = given.remove(&root_id).unwrap_or_default();
+        kept.insert(MemberId(root_id), Kept { time_zone, who: Celebrant { calendar, birthday, given } });
+    }
+    Ok(kept)
+}
+
+/// Changes what is known of a member's days. What that makes due is given when somebody looks next, which is at once.
+///
+/// # Errors
+/// The database's.
+pub async fn note(tx: &Tx, programs: &Programs, member: MemberId, change: impl Fn(MemberId, &mut Kept)) -> Result<()> {
+    let sweep = Command::Sweep;
+    let book = book::load(tx, programs, &[(member, &sweep)]).await?;
+    let accounts = book.accounts.values();
+    let with_programs: Vec<_> =
+        accounts.filter_map(|account| Some((account, &**book.programs.get(&account.program)?))).collect();
+    let mut kept = load(tx.conn(), with_programs.iter().copied()).await?;
+    let mut days = Rows::new(&DAYS);
+    for (account, program) in with_programs {
+        let Some(kept) = kept.get_mut(&account.member) else { continue };
+        change(account.member, kept);
+        let due = (!program.terms.occasions.is_empty()).then(|| tx.now());
+        days.push(cells(account, program, kept, due));
+    }
+    write_all(tx, [days.upserting("root_id", CHANGES)]).await
+}
+
+/// Locks the accounts of these members, gives what is due to them and says what that was, with their days. What time did
+/// to their points comes first.
+///
+/// # Errors
+/// The database's.
+pub async fn celebrate(
+    tx: &Tx,
+    programs: &Programs,
+    members: &[MemberId],
+    store: Option<&str>,
+) -> Result<(Book, BTreeMap<MemberId, Kept>, Vec<Gift>)> {
+    let sweep = Command::Sweep;
+    let wanted: Vec<_> = members.iter().map(|member| (*member, &sweep)).collect();
+    let mut book = book::load(tx, programs, &wanted).await?;
+    let now = tx.now();
+    let accounts = book.accounts.values();
+    let with_programs = accounts.filter_map(|account| Some((account, &**book.programs.get(&account.program)?)));
+    let mut kept = load(tx.conn(), with_programs).await?;
+    let (mut days, mut gifts, mut given) = (Rows::new(&DAYS), Rows::new(&GIFTS), Vec::new());
+    for (member, kept) in &mut kept {
+        // What time did comes first: it is no part of the gift.
+        drop(book.decide(*member, &sweep, now));
+        let Some(account) = book.accounts.get_mut(member) else { continue };
+        let Some(program) = book.programs.get(&account.program) else { continue };
+        let rules = &program.terms.occasions;
+        for due in kept.who.due(rules, now) {
+            let Some(rule) = rules.iter().find(|rule| rule.id == due.rule) else { continue };
+            let lot = account.celebrate(program, rule, &due, now);
+            gifts.push([
+                member.uuid().into(),
+                due.rule.as_str().into(),
+                i64::from(due.year()).into(),
+                due.day.to_string().into(),
+                rule.points.get().into(),
+                lot.0.into(),
+                store.into(),
+                now.into(),
+            ]);
+            kept.who.given.insert((due.rule.clone(), due.year()));
+            given.push(Gift { member: *member, due });
+        }
+        let next = kept.who.next(rules, now);
+        days.push(cells(account, program, kept, next));
+    }
+    write_all(tx, [days.upserting("root_id", CHANGES), gifts.inserting()]).await?;
+    let why: BTreeMap<MemberId, Why> = BTreeMap::new();
+    book::save(tx, &mut book, &BTreeSet::new(), &why).await?;
+    Ok((book, kept, given))
+}
+
+const CHANGES: &str = "month = excluded.month, day = excluded.day, told_time = excluded.told_time, \
+                       proven = excluded.proven, time_zone = excluded.time_zone, terms = excluded.terms, \
+                       due_time = excluded.due_time";
+
+fn cells(account: &Account, program: &Program, kept: &Kept, due: Option<Timestamp>) -> [Cell; 10] {
+    let birthday = kept.who.birthday;
+    [
+        account.member.uuid().into(),
+        account.organization.slug().into(),
+        account.program.slug().into(),
+        birthday.map(|birthday| i64::from(birthday.day.month)).into(),
+        birthday.map(|birthday| i64::from(birthday.day.day)).into(),
+        birthday.map(|birthday| birthday.told).into(),
+        birthday.is_some_and(|birthday| birthday.proven).into(),
+        kept.time_zone.clone().into(),
+        program.terms.occasions_version.into(),
+        due.into(),
+    ]
+}
+
+/// Members to whom something may be due, `limit` at the most: by the clock, or since their program's occasions changed.
+///
+/// # Errors
+/// The database's.
+pub async fn due(tx: &Tx, limit: i64) -> Result<Vec<MemberId>> {
+    let sql = "SELECT root_id FROM member_occasions WHERE due_time IS NOT NULL AND due_time <= $1 LIMIT $2".to_owned();
+    let values = vec![time::to_column(tx.now()).into(), limit.into()];
+    let mut found: BTreeSet<Uuid> =
+        rows::<Root>(tx.conn(), sql, values).await?.into_iter().map(|row| row.root_id).collect();
+    let sql = "SELECT slug, occasions FROM programs WHERE occasions > 0".to_owned();
+    for Terms { slug, occasions } in rows(tx.conn(), sql, vec![]).await? {
+        let left = limit - i64::try_from(found.len()).unwrap_or(limit);
+        if left <= 0 {
+            break;
+        }
+        let sql = "SELECT root_id FROM member_occasions WHERE program = $1 AND terms < $2 LIMIT $3".to_owned();
+        let members = rows::<Root>(tx.conn(), sql, vec![slug.into(), occasions.into(), left.into()]).await?;
+        found.extend(members.into_iter().map(|row| row.root_id));
+    }
+    Ok(found.into_iter().map(MemberId).collect())
+}
+
+/// Members of a program with occasions who are new: somebody looks at their days soon.
+///
+/// # Errors
+/// The database's.
+pub async fn enrolled(tx: &Tx, members: impl IntoIterator<Item = (MemberId, &Program)>) -> Result<()> {
+    let mut rows = Rows::new(&DAYS);
+    for (member, program) in members.into_iter().filter(|(_, program)| !program.terms.occasions.is_empty()) {
+        let none = || Cell::Null;
+        rows.push([
+            member.uuid().into(),
+            program.organization.slug().into(),
+            program.id.slug().into(),
+            none(),
+            none(),
+            none(),
+            false.into(),
+            none(),
+            0_i64.into(),
+            none(),
+        ]);
+    }
+    rows.insert_new(tx).await.map(drop)
+}
+
+/// A program's members have days from now on, if it has occasions.
+///
+/// # Errors
+/// The database's.
+pub async fn adopt(tx: &Tx, program: &Program) -> Result<()> {
+    if program.terms.occasions.is_empty() || program.terms.occasions_version != program.version {
+        return Ok(());
+    }
+    let sql = "INSERT INTO member_occasions (root_id, organization, program, proven, terms) \
+               SELECT root_id, organization, program, false, 0 FROM members WHERE program = $1 ON CONFLICT DO NOTHING";
+    let values = [program.id.slug().into()];
+    tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
+    Ok(())
+}
+
+/// What must hold of gifts.
+pub(super) fn invariants() -> Vec<Invariant> {
+    vec![Invariant::sql(
+        "occasions-gave-what-they-say",
+        "SELECT COUNT(*) FROM occasion_gifts",
+        "SELECT 'gift of ' || g.rule || ' in ' || CAST(g.year AS varchar(20)), \
+         'gave ' || CAST(g.points AS varchar(20)) || ', by the ledger ' || \
+         CAST(COALESCE(e.points, 0) AS varchar(20)) FROM occasion_gifts g \
+         LEFT JOIN entries e ON e.root_id = g.root_id AND e.number = g.lot_id AND e.kind = 'EARN' \
+         AND e.order_id IS NULL WHERE e.points IS NULL OR e.points <> g.points",
+    )]
+}

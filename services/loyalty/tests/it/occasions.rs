@@ -1,0 +1,158 @@
+//! Occasions: birthdays, anniversaries and enrolments, at the till and by the clock alone.
+
+use guanxi_client::{Client, Error, request_id};
+use guanxi_contracts::loyalty::v1::*;
+
+use crate::support::*;
+
+fn occasion(id: &str, kind: OccasionKind, points: i64) -> OccasionRule {
+    OccasionRule { id: id.into(), display_name: id.to_uppercase(), kind: kind.into(), points, valid_for: None }
+}
+
+fn birthdays() -> Program {
+    Program { occasions: vec![occasion("birthday", OccasionKind::Birthday, 88)], ..program() }
+}
+
+pub fn birthday(member: &str, month: i32, day: i32, source: BirthdaySource) -> SetBirthdayRequest {
+    SetBirthdayRequest {
+        request_id: request_id(),
+        member: member.into(),
+        birthday: Some(Birthday { month, day, source: source.into() }),
+        time_zone: String::new(),
+    }
+}
+
+async fn born(client: &Client, member: &str, month: i32, day: i32, source: BirthdaySource) {
+    client.loyalty().members().set_birthday(birthday(member, month, day, source)).await.expect("it is noted");
+}
+
+pub fn checking_in(member: &str) -> CheckInRequest {
+    CheckInRequest { request_id: request_id(), member: member.into(), store: "sh-1".into() }
+}
+
+async fn check_in(client: &Client, member: &str) -> Vec<(String, String, bool)> {
+    let answer = client.loyalty().members().check_in(checking_in(member)).await.expect("he is greeted");
+    let said = answer.into_inner().celebrations.into_iter();
+    said.map(|said| (said.rule, said.day, said.given_now)).collect()
+}
+
+fn said(of: &[(&str, &str, bool)]) -> Vec<(String, String, bool)> {
+    of.iter().map(|(rule, day, now)| ((*rule).to_owned(), (*day).to_owned(), *now)).collect()
+}
+
+async fn points(client: &Client, member: &str) -> i64 {
+    balance(client, member).await.balance
+}
+
+guanxi_testkit::matrix! {
+    setup();
+
+    async fn l24_a_birthday_is_greeted_at_the_till_and_gives_once(env: &Env) {
+        env.clock().set(at("2026-12-01T04:00:00Z"));
+        let member = member(env, birthdays()).await;
+        let client = env.client();
+        born(&client, &member, 2, 29, BirthdaySource::Member).await;
+        env.clock().set(at("2027-02-27T15:59:59Z"));
+        assert_eq!(check_in(&client, &member).await, []);
+        // In Shanghai 28 February begins.
+        env.clock().set(at("2027-02-27T16:00:00Z"));
+        let request = checking_in(&member);
+        let mut members = client.loyalty().members();
+        let first = members.check_in(request.clone()).await.unwrap().into_inner();
+        assert_eq!((first.celebrations.len(), first.celebrations[0].points), (1, 88));
+        assert_eq!(members.check_in(request).await.unwrap().into_inner(), first, "the same request, the same answer");
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2027-02-28", false)]));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 88);
+        // The date is edited: the year is given all the same.
+        born(&client, &member, 3, 1, BirthdaySource::Document).await;
+        env.clock().set(at("2027-03-01T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2027-03-01", false)]));
+        assert_eq!(points(&client, &member).await, 88);
+        env.verify().await;
+    }
+
+    async fn a_job_that_was_down_makes_up_for_every_year_once(env: &Env) {
+        env.clock().set(at("2026-01-01T04:00:00Z"));
+        let mut terms = birthdays();
+        terms.occasions.push(occasion("welcome", OccasionKind::SignUp, 10));
+        terms.occasions.push(occasion("year", OccasionKind::Anniversary, 5));
+        let member = member(env, terms).await;
+        let client = env.client();
+        born(&client, &member, 6, 10, BirthdaySource::Member).await;
+        env.run_jobs().await;
+        env.clock().advance(jiff::SignedDuration::from_hours(1));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 10);
+        env.clock().set(at("2028-06-10T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 10 + 3 * 88 + 2 * 5);
+        env.clock().advance(jiff::SignedDuration::from_hours(1));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 10 + 3 * 88 + 2 * 5);
+        env.verify().await;
+    }
+
+    async fn a_date_told_late_pays_next_year_and_a_proven_one_at_once(env: &Env) {
+        env.clock().set(at("2026-06-01T04:00:00Z"));
+        let member = member(env, birthdays()).await;
+        let client = env.client();
+        born(&client, &member, 6, 10, BirthdaySource::Member).await;
+        env.clock().set(at("2026-06-10T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, []);
+        born(&client, &member, 6, 10, BirthdaySource::Document).await;
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2026-06-10", true)]));
+        let never = birthday(&member, 2, 30, BirthdaySource::Member);
+        let refused = client.loyalty().members().set_birthday(never).await.expect_err("no year has it");
+        let error = Error::from(refused);
+        let violation = &error.violations[0];
+        assert_eq!((violation.field.as_str(), violation.rule.as_str()), ("birthday.day", "DATE_NEVER"));
+        env.verify().await;
+    }
+
+    async fn a_gift_may_expire_before_other_points_and_the_day_is_the_members_own(env: &Env) {
+        env.clock().set(at("2026-01-01T04:00:00Z"));
+        let mut terms = birthdays();
+        terms.occasions[0].valid_for = Some(Period { count: 7, unit: PeriodUnit::Day.into() });
+        let member = member(env, terms).await;
+        let client = env.client();
+        let there = SetBirthdayRequest {
+            time_zone: "America/New_York".into(),
+            ..birthday(&member, 6, 10, BirthdaySource::Member)
+        };
+        client.loyalty().members().set_birthday(there).await.unwrap();
+        env.clock().set(at("2026-06-10T03:59:59Z"));
+        assert_eq!(check_in(&client, &member).await, []);
+        env.clock().set(at("2026-06-10T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2026-06-10", true)]));
+        env.clock().set(at("2026-06-17T15:59:59Z"));
+        assert_eq!(points(&client, &member).await, 88);
+        env.clock().set(at("2026-06-17T16:00:00Z"));
+        assert_eq!(points(&client, &member).await, 0);
+        env.run_jobs().await;
+        env.verify().await;
+    }
+
+    async fn a_program_that_gets_an_occasion_does_not_make_up_for_what_was_before(env: &Env) {
+        env.clock().set(at("2026-01-01T04:00:00Z"));
+        let member = member(env, program()).await;
+        let client = env.client();
+        born(&client, &member, 2, 20, BirthdaySource::Member).await;
+        env.clock().set(at("2026-03-01T04:00:00Z"));
+        let mut terms = birthdays();
+        terms.occasions.push(occasion("welcome", OccasionKind::SignUp, 10));
+        let update = UpdateProgramRequest {
+            request_id: request_id(),
+            program: Some(Program { name: "programs/test".into(), ..terms }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["occasions".into()] }),
+        };
+        let read = client.loyalty().programs().update_program(update).await.unwrap().into_inner().program.unwrap();
+        assert_eq!(read.occasions.len(), 2);
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 0);
+        env.clock().set(at("2027-02-20T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 88);
+        env.verify().await;
+    }
+}

@@ -23,8 +23,8 @@ use super::order::OrderRecord;
 use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
-use super::transfer::Side;
 use super::ranking::Ranking;
+use super::transfer::Side;
 
 /// A member's points.
 #[derive(Debug, Clone, PartialEq, Eq)]

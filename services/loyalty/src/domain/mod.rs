@@ -29,15 +29,15 @@ pub mod order;
 pub mod points;
 pub mod program;
 pub mod purchase;
-pub mod redemption;
 pub mod ranking;
+pub mod redemption;
 pub mod returns;
 pub mod reward;
 pub mod rule;
 pub mod settling;
 pub mod spending;
-pub mod transfer;
 pub mod tier;
+pub mod transfer;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::account::Account;
+use super::account::{Account, movement};
+use super::entry::{EntryKind, LedgerAccount};
 use super::expiry::{ExpiryPolicy, MonthDay, Period};
 use super::lot::LotId;
 use super::points::Points;
@@ -176,7 +177,8 @@ impl Account {
             None => program.expires_at_in(tier.as_deref(), at),
         };
         let sliding = own.is_none() && program.terms.expiry.is_sliding();
-        let lot = self.credit(posting, rule.points, Some(at), expires_at, sliding);
+        let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
+        let lot = self.credit(posting, what, rule.points, Some(at), expires_at, sliding);
         self.cover(posting);
         self.rank(program, now);
         lot

@@ -245,9 +245,12 @@ impl Reward {
     /// What the ledger is asked for.
     pub fn command(&self, act: &Act, now: Timestamp) -> Command {
         match act {
-            Act::Redeem(id) => {
-                Command::Spend(Spend { points: self.terms.points, order: Some(order(*id)), clamp: false, order_amount: None })
-            }
+            Act::Redeem(id) => Command::Spend(Spend {
+                points: self.terms.points,
+                order: Some(order(*id)),
+                clamp: false,
+                order_amount: None,
+            }),
             Act::Cancel(id) => Command::Return(Return {
                 order: order(*id),
                 return_id: "cancelled".to_owned(),

@@ -29,8 +29,8 @@ pub mod outgoing;
 pub mod programs;
 pub mod reading;
 pub mod rewards;
-pub mod transfers;
 pub mod tiers;
+pub mod transfers;
 
 use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::migrate::Migrations;

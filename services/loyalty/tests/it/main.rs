@@ -25,6 +25,6 @@ mod schema;
 mod spending;
 mod strangers;
 mod support;
-mod transfers;
 mod tiers;
+mod transfers;
 mod verify;

@@ -3,9 +3,9 @@
 pub mod campaign;
 pub mod coupon;
 pub mod ledger;
+pub mod occasion;
 pub mod outcome;
 pub mod posting;
-pub mod occasion;
 pub mod program;
 pub mod purchase;
 pub mod rule;

@@ -126,8 +126,7 @@ fn to_transfer(given: &proto::PostTransfer) -> Result<(MemberId, Command), Refus
 }
 
 fn to_place_hold(given: &proto::PostPlaceHold) -> Result<(MemberId, Command), Refused> {
-    let (member, order) =
-        convert::all((convert::name(&given.member, "member"), optional_order(&given.order)))?;
+    let (member, order) = convert::all((convert::name(&given.member, "member"), optional_order(&given.order)))?;
     let ttl = given.ttl.as_ref().map_or(DEFAULT_TTL, |ttl| SignedDuration::new(ttl.seconds, ttl.nanos));
     Ok((member, Command::PlaceHold(PlaceHold { id: HoldId(new_id()), points: Points::new(given.points), order, ttl })))
 }

@@ -300,7 +300,7 @@ mod tests {
     fn what_was_before_the_rule_is_not_made_up_for() {
         let who = celebrant(6, 10, "2020-07-01", false);
         let late = OccasionRule { since: noon("2026-06-11"), ..rule(OccasionKind::Birthday) };
-        assert_eq!(who.due(&[late.clone()], noon("2026-12-31")), []);
+        assert_eq!(who.due(std::slice::from_ref(&late), noon("2026-12-31")), []);
         let on_the_day = OccasionRule { since: noon("2026-06-10"), ..late };
         assert_eq!(who.due(&[on_the_day], noon("2026-12-31")).len(), 1);
         let joined_before = OccasionRule { since: noon("2026-01-01"), ..rule(OccasionKind::SignUp) };

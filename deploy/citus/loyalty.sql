@@ -34,8 +34,8 @@ SELECT create_distributed_table('programs', 'root_id', colocate_with => 'account
 SELECT create_distributed_table('reward_redemptions', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rewards', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('rule_grants', 'root_id', colocate_with => 'accounts');
-SELECT create_distributed_table('transfers', 'root_id', colocate_with => 'accounts');
 SELECT create_distributed_table('tier_grants', 'root_id', colocate_with => 'accounts');
+SELECT create_distributed_table('transfers', 'root_id', colocate_with => 'accounts');
 SELECT create_reference_table('inbox_position');
 SELECT create_reference_table('job_schedule');
 SELECT create_reference_table('lease');

@@ -1,11 +1,7 @@
 //! Campaigns: dated sets of earning rules with a budget, and members who are held out so that the effect can be measured.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use guanxi_kernel::name::MemberId;
-use guanxi_kernel::{NameError, OrganizationId, Refusal, Refused, Uuid, Violation, natural_id};
+use guanxi_kernel::{OrganizationId, Refusal, Refused, Violation};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,49 +10,11 @@ use thiserror::Error;
 use super::points::Points;
 use super::program::ProgramId;
 use super::rule::{EarningRule, Effect, check_all};
+use super::slug::slug_id;
 
-/// `campaigns/{slug}`, chosen by whoever made it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CampaignId(Arc<str>);
-
-impl CampaignId {
-    const FORM: &'static str = "campaigns/{1 to 63 of a-z, 0-9 and -, beginning with a letter}";
-
-    /// From the bare slug.
-    ///
-    /// # Errors
-    /// [`NameError`] where it is not one.
-    pub fn from_slug(slug: &str) -> Result<Self, NameError> {
-        match OrganizationId::from_slug(slug) {
-            Ok(_) => Ok(Self(slug.into())),
-            Err(_) => Err(NameError { value: slug.to_owned(), form: Self::FORM }),
-        }
-    }
-
-    /// The part after `campaigns/`.
-    pub fn slug(&self) -> &str {
-        &self.0
-    }
-
-    /// The key of its row.
-    pub fn uuid(&self) -> Uuid {
-        natural_id("campaign", [self.slug()])
-    }
-}
-
-impl fmt::Display for CampaignId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "campaigns/{}", self.0)
-    }
-}
-
-impl FromStr for CampaignId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let malformed = || NameError { value: text.to_owned(), form: Self::FORM };
-        Self::from_slug(text.strip_prefix("campaigns/").ok_or_else(malformed)?).map_err(|_| malformed())
-    }
+slug_id! {
+    /// `campaigns/{slug}`, chosen by whoever made it.
+    CampaignId, "campaigns", "campaign"
 }
 
 /// A dated set of earning rules.
@@ -263,7 +221,7 @@ pub(crate) mod tests {
     fn about_the_share_that_was_asked_for_is_held_out_and_another_campaign_holds_out_others() {
         let (mut one, mut other) = (campaign("one", vec![]), campaign("other", vec![]));
         (one.terms.holdout_permille, other.terms.holdout_permille) = (100, 100);
-        let members: Vec<_> = (0..10_000).map(|n| MemberId(Uuid::from_u128(n))).collect();
+        let members: Vec<_> = (0..10_000).map(|n| MemberId(guanxi_kernel::Uuid::from_u128(n))).collect();
         let held = |campaign: &Campaign| members.iter().filter(|member| campaign.holds_out(**member)).count();
         assert!((900..1_100).contains(&held(&one)), "{}", held(&one));
         let both = members.iter().filter(|member| one.holds_out(**member) && other.holds_out(**member)).count();

@@ -35,6 +35,7 @@ pub mod returns;
 pub mod reward;
 pub mod rule;
 pub mod settling;
+mod slug;
 pub mod spending;
 pub mod tier;
 pub mod transfer;

@@ -1,12 +1,8 @@
 //! A program: one loyalty scheme with one point currency, and the terms under which its points are earned, wait, expire
 //! and are owed.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use guanxi_kernel::name::{CustomerId, MemberId};
-use guanxi_kernel::{Currency, NameError, OrganizationId, Refusal, Refused, Uuid, Violation, natural_id};
+use guanxi_kernel::{Currency, OrganizationId, Refusal, Refused, Violation, natural_id};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,54 +14,18 @@ use super::occasion::OccasionRule;
 use super::points::Points;
 use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
+use super::slug::slug_id;
 use super::tier::TierPolicy;
 
-/// `programs/{slug}`, chosen by whoever made it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProgramId(Arc<str>);
+slug_id! {
+    /// `programs/{slug}`, chosen by whoever made it.
+    ProgramId, "programs", "program"
+}
 
 impl ProgramId {
-    const FORM: &'static str = "programs/{1 to 63 of a-z, 0-9 and -, beginning with a letter}";
-
-    /// From the bare slug.
-    ///
-    /// # Errors
-    /// [`NameError`] where it is not one.
-    pub fn from_slug(slug: &str) -> Result<Self, NameError> {
-        match OrganizationId::from_slug(slug) {
-            Ok(_) => Ok(Self(slug.into())),
-            Err(_) => Err(NameError { value: slug.to_owned(), form: Self::FORM }),
-        }
-    }
-
-    /// The part after `programs/`.
-    pub fn slug(&self) -> &str {
-        &self.0
-    }
-
-    /// The key of its row.
-    pub fn uuid(&self) -> Uuid {
-        natural_id("program", [self.slug()])
-    }
-
     /// The member that `customer` is in this program: a customer is a member of a program once, so the name says it.
     pub fn member(&self, customer: CustomerId) -> MemberId {
         MemberId(natural_id("member", [self.slug(), &customer.to_string()]))
-    }
-}
-
-impl fmt::Display for ProgramId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "programs/{}", self.0)
-    }
-}
-
-impl FromStr for ProgramId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let malformed = || NameError { value: text.to_owned(), form: Self::FORM };
-        Self::from_slug(text.strip_prefix("programs/").ok_or_else(malformed)?).map_err(|_| malformed())
     }
 }
 

@@ -1,12 +1,8 @@
 //! Rewards: what points buy. Stock and points are taken together, by the ledger's own decision, under an order's name of the
 //! redemption's own: so a cancellation is a return of that order, and gives points back where they came from.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use guanxi_kernel::name::MemberId;
-use guanxi_kernel::{NameError, OrderName, OrganizationId, Refusal, Refused, Uuid, natural_id};
+use guanxi_kernel::{OrderName, OrganizationId, Refusal, Refused, Uuid};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -14,50 +10,12 @@ use super::ledger::{Book, Command, LedgerError, Outcome};
 use super::points::Points;
 use super::program::ProgramId;
 use super::returns::{Return, Source};
+use super::slug::slug_id;
 use super::spending::{Insufficient, Spend};
 
-/// `rewards/{slug}`, chosen by whoever made it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RewardId(Arc<str>);
-
-impl RewardId {
-    const FORM: &'static str = "rewards/{1 to 63 of a-z, 0-9 and -, beginning with a letter}";
-
-    /// From the bare slug.
-    ///
-    /// # Errors
-    /// [`NameError`] where it is not one.
-    pub fn from_slug(slug: &str) -> Result<Self, NameError> {
-        match OrganizationId::from_slug(slug) {
-            Ok(_) => Ok(Self(slug.into())),
-            Err(_) => Err(NameError { value: slug.to_owned(), form: Self::FORM }),
-        }
-    }
-
-    /// The part after `rewards/`.
-    pub fn slug(&self) -> &str {
-        &self.0
-    }
-
-    /// The key of its row.
-    pub fn uuid(&self) -> Uuid {
-        natural_id("reward", [self.slug()])
-    }
-}
-
-impl fmt::Display for RewardId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rewards/{}", self.0)
-    }
-}
-
-impl FromStr for RewardId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let malformed = || NameError { value: text.to_owned(), form: Self::FORM };
-        Self::from_slug(text.strip_prefix("rewards/").ok_or_else(malformed)?).map_err(|_| malformed())
-    }
+slug_id! {
+    /// `rewards/{slug}`, chosen by whoever made it.
+    RewardId, "rewards", "reward"
 }
 
 /// A reward.

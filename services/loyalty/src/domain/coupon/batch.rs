@@ -1,9 +1,6 @@
 //! Batches: what the codes of one campaign give, to whom, how often, until when, and what they may cost together.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use guanxi_kernel::{Currency, NameError, OrganizationId, Refusal, Refused, Uuid, Violation};
 use jiff::Timestamp;
@@ -15,49 +12,11 @@ use super::limit::{CounterKey, Limit, Period, Scope};
 use super::stack::{Discount, Stacking};
 use super::{Coupon, Holder};
 use crate::domain::program::ProgramId;
+use crate::domain::slug::slug_id;
 
-/// `couponBatches/{slug}`, chosen by whoever made it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BatchId(Arc<str>);
-
-impl BatchId {
-    const FORM: &'static str = "couponBatches/{1 to 63 of a-z, 0-9 and -, beginning with a letter}";
-
-    /// From the bare slug.
-    ///
-    /// # Errors
-    /// [`NameError`] where it is not one.
-    pub fn from_slug(slug: &str) -> Result<Self, NameError> {
-        match OrganizationId::from_slug(slug) {
-            Ok(_) => Ok(Self(slug.into())),
-            Err(_) => Err(NameError { value: slug.to_owned(), form: Self::FORM }),
-        }
-    }
-
-    /// The part after `couponBatches/`.
-    pub fn slug(&self) -> &str {
-        &self.0
-    }
-
-    /// The key of its row.
-    pub fn uuid(&self) -> Uuid {
-        super::code::key("coupon-batch", self.slug())
-    }
-}
-
-impl fmt::Display for BatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "couponBatches/{}", self.0)
-    }
-}
-
-impl FromStr for BatchId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let malformed = || NameError { value: text.to_owned(), form: Self::FORM };
-        Self::from_slug(text.strip_prefix("couponBatches/").ok_or_else(malformed)?).map_err(|_| malformed())
-    }
+slug_id! {
+    /// `couponBatches/{slug}`, chosen by whoever made it.
+    BatchId, "couponBatches", "coupon-batch"
 }
 
 /// A batch with its counters.

@@ -1,6 +1,6 @@
 //! Codes: what they look like, how many random bits they have, and the check character at their end.
 
-use guanxi_kernel::{OrganizationId, Refusal, Refused, Uuid, natural_id, resource_id};
+use guanxi_kernel::{OrganizationId, Refusal, Refused, natural_id, resource_id};
 use thiserror::Error;
 
 resource_id!(
@@ -146,11 +146,6 @@ pub fn check_character(code: &str) -> char {
 /// Whether the last character of a generated code fits the others.
 pub fn is_well_formed(code: &str) -> bool {
     code.char_indices().next_back().is_some_and(|(at, last)| check_character(&code[..at]) == last)
-}
-
-/// The key of a batch's slug, and of whatever else hangs under it.
-pub(super) fn key(kind: &'static str, slug: &str) -> Uuid {
-    natural_id(kind, [slug])
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            points_lanes: 1,
+            points_lanes: 2,
             points_batch: 512,
             sweep_interval: Duration::from_secs(600),
             coupons_lanes: 1,

@@ -92,6 +92,7 @@ fn lines(messages: &[pb::OrderLine]) -> Result<BTreeMap<i32, Line>, Refused> {
                 seller: line.seller.clone(),
                 quantity: line.quantity,
                 price_minor: line.price_minor,
+                tax_minor: line.tax_minor,
                 delivery_minor: line.delivery_minor,
             })
         },
@@ -200,6 +201,7 @@ fn to_line(number: i32, line: &Line) -> pb::OrderLine {
         seller: line.seller.clone(),
         quantity: line.quantity,
         price_minor: line.price_minor,
+        tax_minor: line.tax_minor,
         delivery_minor: line.delivery_minor,
     }
 }

@@ -27,6 +27,8 @@ pub struct Line {
     pub quantity: i64,
     /// The price of the whole line after discounts, without delivery, in minor units.
     pub price_minor: i64,
+    /// What of that is tax, in minor units; 0 where it is not known.
+    pub tax_minor: i64,
     /// What delivery of the line costs, in minor units.
     pub delivery_minor: i64,
 }
@@ -296,6 +298,10 @@ impl Report {
                 let description = format!("return {id:?} at {} is before order_time {placed}", back.return_time);
                 say("order.returns".into(), "RETURNED_BEFORE_PLACED", description);
             }
+        }
+        for (number, line) in self.terms.lines.iter().filter(|(_, line)| line.tax_minor > line.price_minor) {
+            let description = format!("{} of tax in the price {} of line {number}", line.tax_minor, line.price_minor);
+            say("order.lines".into(), "TAX_TOO_HIGH", description);
         }
         for (line, (returned, sold)) in self.returned_and_sold() {
             if returned > sold {

@@ -16,6 +16,7 @@ fn line(quantity: i64, price_minor: i64, delivery_minor: i64) -> Line {
         seller: "s".into(),
         quantity,
         price_minor,
+        tax_minor: 0,
         delivery_minor,
     }
 }

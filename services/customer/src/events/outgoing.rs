@@ -71,6 +71,7 @@ fn recorded(order: &Order) -> OrderRecorded {
         seller: line.seller.clone(),
         quantity: line.quantity,
         price_minor: line.price_minor,
+        tax_minor: line.tax_minor,
         delivery_minor: line.delivery_minor,
         brand: line.brand.clone(),
     });

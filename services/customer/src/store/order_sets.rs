@@ -59,6 +59,7 @@ const LINES: Table = Table::new(
         Column::int("quantity"),
         Column::int("price_minor"),
         Column::int("delivery_minor"),
+        Column::int("tax_minor"),
     ],
 );
 
@@ -218,6 +219,7 @@ fn push_lines(rows: &mut Rows, order: &Order) {
             line.quantity.into(),
             line.price_minor.into(),
             line.delivery_minor.into(),
+            line.tax_minor.into(),
         ]);
     }
 }
@@ -268,6 +270,7 @@ fn line(row: order_lines::Model) -> Line {
         seller: row.seller,
         quantity: row.quantity,
         price_minor: row.price_minor,
+        tax_minor: row.tax_minor,
         delivery_minor: row.delivery_minor,
     }
 }

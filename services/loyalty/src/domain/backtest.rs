@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::account::EarnedOrder;
 use super::cap::Standing;
 use super::earning::{Budgets, Earning, Occasion, earning};
+use super::expiry::ExpiryPolicy;
 use super::order::OrderRecord;
+use super::points::Points;
 use super::program::{Program, Terms};
 use super::rule::EarningRule;
 
@@ -93,7 +95,7 @@ fn again(program: &Program, order: &EarnedOrder, standing: &mut Standing) -> Opt
 }
 
 /// What is left now of what an order earned: what did not come back, unless it has expired. Points that wait for delivery
-/// are owed.
+/// are owed, whatever may end the wait.
 fn owed(
     program: &Program,
     order: &EarnedOrder,
@@ -101,20 +103,25 @@ fn owed(
     earning: &Earning,
     now: Timestamp,
 ) -> i64 {
-    let expires_at = program
-        .active_from(order.effective_time, None)
-        .and_then(|from| program.expires_at_in(order.member.tier.as_deref(), from));
-    if expires_at.is_some_and(|at| at <= now) {
-        return 0;
-    }
-    let lines = earning.explanation.lines.iter().map(|line| {
+    let start = program.start(order.effective_time, None);
+    let ends = |own: Option<&ExpiryPolicy>| {
+        start.active_from.and_then(|from| program.expires_at_in(own, order.member.tier.as_deref(), from))
+    };
+    let is_over = |own| ends(own).is_some_and(|at| at <= now);
+    let (common_is_over, own_is_over) =
+        (is_over(None), earning.own.iter().map(|part| is_over(Some(&part.expiry))).collect::<Vec<_>>());
+    let lines = earning.explanation.lines.iter().enumerate().map(|(at, line)| {
+        let own = earning.own.iter().zip(&own_is_over).map(|(part, over)| (part.lines[at], *over));
+        let common = line.points - earning.own.iter().map(|part| part.lines[at]).sum();
+        let good = std::iter::once((common, common_is_over)).chain(own).filter(|(_, over)| !over);
+        let good: Points = good.map(|(points, _)| points).sum();
         let recorded = record.and_then(|record| record.detail.lines.iter().find(|kept| kept.line == line.line));
         let back = match recorded {
-            Some(_) if record.is_some_and(|record| record.returned_whole) => line.points,
-            Some(recorded) => recorded.returned_share(line.points),
-            None => super::points::Points::ZERO,
+            Some(_) if record.is_some_and(|record| record.returned_whole) => good,
+            Some(recorded) => recorded.returned_share(good),
+            None => Points::ZERO,
         };
-        (line.points - back).get()
+        (good - back).get()
     });
     lines.sum()
 }

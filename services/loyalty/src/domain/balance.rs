@@ -43,16 +43,18 @@ impl Account {
     pub fn balance(&self, at: Timestamp) -> Balance {
         let mut then = self.clone();
         then.settle(at);
-        let pending = then.lots.values().filter(|lot| !lot.has_begun(at)).map(|lot| lot.open).sum();
+        let pending = then.lots.values().filter(|lot| lot.waits(at)).map(|lot| lot.open).sum();
         let available = then.available(at);
         let held = then.totals.held;
         Balance { balance: available + held, available, pending, held, deficit: then.totals.deficit }
     }
 
-    /// What expires after `now`, at or before `until`, soonest first. Held points are left out.
+    /// What expires after `now`, at or before `until`, soonest first. Held points, and those that wait for delivery, are left
+    /// out.
     pub fn expiring(&self, now: Timestamp, until: Option<Timestamp>) -> Vec<Expiring> {
         let mut by_time = BTreeMap::<Timestamp, Points>::new();
-        for lot in self.lots.values().filter(|lot| lot.open.is_positive() && !lot.has_expired(now)) {
+        let dated = |lot: &&Lot| lot.open.is_positive() && lot.active_from.is_some() && !lot.has_expired(now);
+        for lot in self.lots.values().filter(dated) {
             if let Some(at) = lot.expires_at.filter(|at| until.is_none_or(|until| *at <= until)) {
                 *by_time.entry(at).or_default() += lot.open;
             }

@@ -5,6 +5,9 @@
 //! whole steps of its lines' sum and shares the points over those lines by the largest remainder; multipliers act on their
 //! own lines, several as a product; the program's rounding is applied once, to the sum over the whole purchase.
 //!
+//! Points of rules with an expiry of their own are kept apart, with what multipliers add to them: each line's points are
+//! shared over its expiries by the largest remainder too, so that a rule's expiry changes nobody's points.
+//!
 //! What has a limit of its own beyond that (a campaign's budget, a multiplier's cap) is a layer: what the whole comes to
 //! with it, less what it comes to without it, is what it asks; what is left of the limit is what it gets.
 
@@ -16,6 +19,7 @@ use thiserror::Error;
 
 use super::campaign::{Budget, Campaign, CampaignId, CampaignShare};
 use super::cap::{Grant, Standing};
+use super::expiry::ExpiryPolicy;
 use super::explanation::{
     CampaignExplanation, CampaignOutcome, Explanation, LinePoints, RuleExplanation, RuleLine, RuleOutcome,
 };
@@ -47,12 +51,37 @@ pub type Budgets = BTreeMap<CampaignId, Budget>;
 pub struct Earning {
     /// In all.
     pub points: Points,
+    /// What of it expires otherwise than tier or program say: one part for each other expiry.
+    pub own: Vec<OwnPart>,
     /// How it was found.
     pub explanation: Explanation,
     /// What has to be remembered of rules that are capped or carry.
     pub grants: Vec<Grant>,
     /// What it came to in every campaign of its time.
     pub shares: Vec<CampaignShare>,
+}
+
+/// Points of an earning that have an expiry of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPart {
+    /// When they expire.
+    pub expiry: ExpiryPolicy,
+    /// What each line earned of them.
+    pub lines: Vec<Points>,
+}
+
+impl OwnPart {
+    /// How many they are; at least 1.
+    pub fn points(&self) -> Points {
+        self.lines.iter().copied().sum()
+    }
+}
+
+impl Earning {
+    /// What expires as tier or program say.
+    pub fn common(&self) -> Points {
+        self.points - self.own.iter().map(OwnPart::points).sum()
+    }
 }
 
 /// Why a purchase earns nothing at all, not even zero.
@@ -116,22 +145,30 @@ pub fn earning(
     if purchase.currency() != program.currency {
         return Err(EarningError::Currency { given: purchase.currency(), program: program.currency });
     }
-    let parts = purchase.parts(program.terms.delivery_earns);
+    let parts = purchase.parts(program.terms.delivery_earns, program.terms.tax_earns);
     let facts = Facts::new(purchase, source, effective_time, &program.zone, member.clone());
     let mut open = open_campaigns(program, occasion, budgets);
     let own = program.terms.rules.iter().map(|rule| Offer { rule, campaign: None });
     let theirs = open.iter().enumerate().filter(|(_, open)| !open.is_barred()).flat_map(|(at, open)| {
         open.campaign.terms.rules.iter().map(move |rule| Offer { rule, campaign: Some((at, open.campaign)) })
     });
-    let firing = fire(own.chain(theirs).collect(), &facts, &parts, standing)?;
+    let mut firing = fire(own.chain(theirs).collect(), &facts, &parts, standing)?;
     for open in open.iter_mut().filter(|open| open.is_barred()) {
         open.qualified =
             open.campaign.terms.rules.iter().any(|rule| hits(rule, &facts, &parts).is_ok_and(|hits| !hits.is_empty()));
     }
-    let mut sum = Sum { program, parts: &parts, lines: purchase.lines().len(), fired: firing.fired };
-    let (points, shares) = sum.layered(&mut open)?;
+    let expiries = grouped(&mut firing.fired);
+    let (groups, count) = (expiries.len() + 1, purchase.lines().len());
+    let mut sum = Sum { program, parts: &parts, lines: count, groups, fired: firing.fired };
+    let (points, cells) = sum.layered(&mut open)?;
+    let shares = cells.chunks(groups).map(|cells| cells.iter().sum());
     let lines = purchase.lines().iter().zip(shares);
     let lines = lines.map(|(line, points)| LinePoints { line: line.line, points: Points::new(points) }).collect();
+    let own = expiries.into_iter().zip(1..).map(|(expiry, group)| OwnPart {
+        expiry,
+        lines: cells.chunks(groups).map(|cells| Points::new(cells[group])).collect(),
+    });
+    let own = own.filter(|part| part.points().is_positive()).collect();
     let grants = sum.fired.iter().filter(|fired| !fired.silenced && fired.rule.remembers());
     let grants = grants.map(|fired| Grant {
         rule: fired.key.clone(),
@@ -153,7 +190,21 @@ pub fn earning(
         qualified: open.qualified,
         points: Points::new(open.granted),
     };
-    Ok(Earning { points: Points::new(points), explanation, grants, shares: open.iter().map(share).collect() })
+    Ok(Earning { points: Points::new(points), own, explanation, grants, shares: open.iter().map(share).collect() })
+}
+
+/// The expiries that rules have of their own, each once; notes in each rule which is its: 0 is that of tier or program.
+fn grouped(fired: &mut [Fired<'_>]) -> Vec<ExpiryPolicy> {
+    let mut expiries: Vec<ExpiryPolicy> = Vec::new();
+    for fired in fired {
+        let Some(expiry) = &fired.rule.expiry else { continue };
+        let known = expiries.iter().position(|known| known == expiry);
+        fired.group = 1 + known.unwrap_or_else(|| {
+            expiries.push(expiry.clone());
+            expiries.len() - 1
+        });
+    }
+    expiries
 }
 
 fn open_campaigns<'a>(program: &'a Program, occasion: &Occasion<'_>, budgets: &Budgets) -> Vec<Open<'a>> {
@@ -178,19 +229,21 @@ struct Sum<'a> {
     program: &'a Program,
     parts: &'a [Part<'a>],
     lines: usize,
+    /// How many expiries there are. A cell is what one line earned of one of them; those of a line are neighbours.
+    groups: usize,
     fired: Vec<Fired<'a>>,
 }
 
 impl Sum<'_> {
-    /// The whole and each line's points, layer on layer. Notes what each layer asked and got.
+    /// The whole and each cell's points, layer on layer. Notes what each layer asked and got.
     fn layered(&mut self, open: &mut [Open<'_>]) -> Result<(i64, Vec<i64>), EarningError> {
         let mut on: Vec<bool> =
             self.fired.iter().map(|fired| fired.campaign.is_none() && !fired.is_layer() && !fired.silenced).collect();
-        let (mut full, mut full_lines) = self.total(&on)?;
-        let (mut points, mut lines, mut cut) = (full, full_lines.clone(), false);
+        let (mut full, mut full_cells) = self.total(&on)?;
+        let (mut points, mut cells, mut cut) = (full, full_cells.clone(), false);
         for (rules, campaign) in self.layers() {
             rules.iter().for_each(|&at| on[at] = true);
-            let (next, next_lines) = self.total(&on)?;
+            let (next, next_cells) = self.total(&on)?;
             let asked = next - full;
             let capped = rules.first().filter(|_| rules.len() == 1).map(|&at| &mut self.fired[at]);
             let capped = capped.filter(|fired| fired.is_layer());
@@ -210,15 +263,15 @@ impl Sum<'_> {
             if cut {
                 // What was cut off is missed where this layer would have added something.
                 let added: Vec<i64> =
-                    next_lines.iter().zip(&full_lines).map(|(next, full)| (next - full).max(0)).collect();
-                lines.iter_mut().zip(share(granted, &added)).for_each(|(line, more)| *line += more);
+                    next_cells.iter().zip(&full_cells).map(|(next, full)| (next - full).max(0)).collect();
+                cells.iter_mut().zip(share(granted, &added)).for_each(|(cell, more)| *cell += more);
             } else {
-                lines.clone_from(&next_lines);
+                cells.clone_from(&next_cells);
             }
             points += granted;
-            (full, full_lines) = (next, next_lines);
+            (full, full_cells) = (next, next_cells);
         }
-        Ok((points, lines))
+        Ok((points, cells))
     }
 
     /// What has a limit of its own: the program's capped multipliers one by one; of each campaign its rules together, then
@@ -240,9 +293,10 @@ impl Sum<'_> {
         layers
     }
 
-    /// What the rules that are on come to: the whole, and each line's part of it.
+    /// What the rules that are on come to: the whole, and each cell's part of it.
     fn total(&self, on: &[bool]) -> Result<(i64, Vec<i64>), EarningError> {
-        let mut points = vec![0_i64; self.parts.len()];
+        let groups = self.groups;
+        let mut points = vec![0_i64; self.parts.len() * groups];
         let mut factors = vec![1_i128; self.parts.len()];
         let mut denominator = 1_i128;
         for (fired, _) in self.fired.iter().zip(on).filter(|(_, on)| **on) {
@@ -253,17 +307,29 @@ impl Sum<'_> {
                     *factor *= if hits.next_if_eq(&&i).is_some() { i128::from(factor_milli) } else { 1_000 };
                 }
             } else {
-                fired.hits.iter().zip(&fired.shares).for_each(|(&i, share)| points[i] += share);
+                fired.hits.iter().zip(&fired.shares).for_each(|(&i, share)| points[i * groups + fired.group] += share);
                 bounded(points.iter().copied().map(i128::from).sum())?;
             }
         }
-        let mut exact = vec![0_i128; self.lines];
+        let mut exact = vec![0_i128; self.lines * groups];
         for (i, part) in self.parts.iter().enumerate() {
-            exact[part.index] += i128::from(points[i]) * factors[i];
+            for group in 0..groups {
+                exact[part.index * groups + group] += i128::from(points[i * groups + group]) * factors[i];
+            }
         }
         let whole = bounded(rounded(exact.iter().sum(), denominator, self.program.terms.rounding))?;
-        let quotients = exact.iter().map(|sum| Ok((bounded(sum / denominator)?, sum % denominator)));
-        Ok((whole, largest_remainder(whole, quotients.collect::<Result<_, EarningError>>()?)))
+        let quotient = |sum: i128| Ok((bounded(sum / denominator)?, sum % denominator));
+        let quotients = exact.chunks(groups).map(|cells| quotient(cells.iter().sum()));
+        let lines = largest_remainder(whole, quotients.collect::<Result<_, EarningError>>()?);
+        if groups == 1 {
+            return Ok((whole, lines));
+        }
+        let mut cells = Vec::with_capacity(exact.len());
+        for (line, exact) in lines.into_iter().zip(exact.chunks(groups)) {
+            let quotients = exact.iter().map(|sum| quotient(*sum)).collect::<Result<_, EarningError>>()?;
+            cells.extend(largest_remainder(line, quotients));
+        }
+        Ok((whole, cells))
     }
 }
 

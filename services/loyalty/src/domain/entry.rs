@@ -81,6 +81,8 @@ text_enum! {
         Release = "RELEASE",
         /// Points expired.
         Expire = "EXPIRE",
+        /// Waiting points are gone: their order was not delivered in time.
+        Cancel = "CANCEL",
         /// Points of a returned order were taken back.
         Reverse = "REVERSE",
         /// Points spent on a returned order came back.
@@ -91,7 +93,8 @@ text_enum! {
         Cover = "COVER",
         /// Such a payment was undone by a return.
         Uncover = "UNCOVER",
-        /// An expiry was undone by a return: the points would have paid a deficit before they expired.
+        /// An expiry was undone: by a return, without which the points would have paid a deficit before they expired; or, a
+        /// cancellation too, by a delivery in time that was told late.
         Unexpire = "UNEXPIRE",
         /// Points were credited by hand.
         AdjustCredit = "ADJUST_CREDIT",
@@ -113,7 +116,7 @@ text_enum! {
         Issued = "ISSUED",
         /// The program's: what was spent.
         Redeemed = "REDEEMED",
-        /// The program's: what expired.
+        /// The program's: what expired, or was cancelled while it waited.
         Breakage = "BREAKAGE",
         /// The program's: what was credited by hand, less what was taken so.
         Adjusted = "ADJUSTED",
@@ -155,7 +158,7 @@ pub struct Entry {
     pub create_time: Timestamp,
     /// From when the lot can be spent, where this entry set it.
     pub active_from: Option<Timestamp>,
-    /// When what this entry set ends: the lot's expiry, or the hold's time-out.
+    /// When what this entry set ends: the lot's expiry, the wait of a lot that is cancelled then, or the hold's time-out.
     pub expires_at: Option<Timestamp>,
     /// Of this entry and all before it; `None` where it was recorded before there was a chain.
     pub hash: Option<ChainHash>,
@@ -181,7 +184,7 @@ pub struct Totals {
     pub earned: Points,
     /// Spent, less what came back.
     pub spent: Points,
-    /// Expired, less what was reversed or paid a deficit after all.
+    /// Expired or cancelled, less what was reversed, paid a deficit or was delivered after all.
     pub expired: Points,
     /// Taken back for returned orders, less what was restored.
     pub reversed: Points,

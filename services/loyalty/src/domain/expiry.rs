@@ -93,10 +93,7 @@ impl ExpiryPolicy {
                 let last = period.after(day)?;
                 extend_to.map_or(Some(last), |end| end.of(last))?
             }
-            Self::FixedDates(dates) => (day.year()..=day.year().checked_add(1)?)
-                .flat_map(|year| dates.iter().filter_map(move |date| date.in_year(year)))
-                .filter(|date| *date > day)
-                .min()?,
+            Self::FixedDates(dates) => first_after(dates, day)?,
             Self::Sliding(period) => period.after(day)?,
         };
         Some(last.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
@@ -106,6 +103,31 @@ impl ExpiryPolicy {
     pub fn is_sliding(&self) -> bool {
         matches!(self, Self::Sliding(_))
     }
+
+    /// What is wrong with it, under `field`: the part, the rule that it breaks, and why.
+    pub(super) fn faults(&self, field: &str) -> Vec<(String, &'static str, String)> {
+        match self {
+            Self::FixedDates(dates) => never(dates, field),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The first of these days of the year that comes after `day`; `None` beyond the calendar, and where there are none.
+pub(super) fn first_after(dates: &[MonthDay], day: Date) -> Option<Date> {
+    let years = day.year()..=day.year().checked_add(1)?;
+    let days = years.flat_map(|year| dates.iter().filter_map(move |date| date.in_year(year)));
+    days.filter(|date| *date > day).min()
+}
+
+/// Notes the dates under `field` that no year has.
+pub(super) fn never(dates: &[MonthDay], field: &str) -> Vec<(String, &'static str, String)> {
+    let never = dates.iter().enumerate().filter(|(_, date)| !date.exists());
+    let said = |(i, date): (usize, &MonthDay)| {
+        let said = format!("no year has month {} day {}", date.month, date.day);
+        (format!("{field}.fixed_dates.dates[{i}]"), "DATE_NEVER", said)
+    };
+    never.map(said).collect()
 }
 
 impl Period {

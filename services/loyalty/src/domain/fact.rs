@@ -42,7 +42,10 @@ pub enum FactKind {
     /// Points of a returned order were taken back.
     Reversed,
     /// Points expired.
-    Expired,
+    Expired {
+        /// Whether they still waited.
+        pending: bool,
+    },
 }
 
 /// The facts of new entries, in their order. A posting that spends, reverses or expires over several lots tells of it once
@@ -52,14 +55,17 @@ pub fn facts(entries: &[Entry]) -> Vec<Fact> {
     for entry in entries.iter().filter(|entry| entry.points.is_positive()) {
         let (active_from, expires_at) = (entry.active_from, entry.expires_at);
         let kind = match (entry.kind, active_from) {
-            (EntryKind::Earn, _) => FactKind::Earned { active_from, expires_at },
+            (EntryKind::Earn, _) => {
+                FactKind::Earned { active_from, expires_at: expires_at.filter(|_| active_from.is_some()) }
+            }
             (EntryKind::Activate, Some(active_from)) => FactKind::Activated { active_from, expires_at },
             (EntryKind::Spend | EntryKind::Capture, _) => FactKind::Spent,
             (EntryKind::Reverse | EntryKind::Restore, _) => FactKind::Reversed,
-            (EntryKind::Expire, _) => FactKind::Expired,
+            (EntryKind::Expire, _) => FactKind::Expired { pending: false },
+            (EntryKind::Cancel, _) => FactKind::Expired { pending: true },
             _ => continue,
         };
-        let order = entry.order.filter(|_| kind != FactKind::Expired);
+        let order = entry.order.filter(|_| !matches!(kind, FactKind::Expired { .. }));
         let same = |(posting, fact): &&mut (i64, Fact)| {
             *posting == entry.posting
                 && (fact.kind, fact.order, fact.effective_time) == (kind, order, entry.effective_time)

@@ -48,6 +48,8 @@ pub(super) struct Fired<'a> {
     /// By how much that grows.
     pub carried_change: i64,
     pub silenced: bool,
+    /// Which expiry its points have, among those of the earning.
+    pub group: usize,
 }
 
 impl Fired<'_> {
@@ -133,7 +135,7 @@ pub(super) fn hits(rule: &EarningRule, facts: &Facts<'_>, parts: &[Part<'_>]) ->
     let mut hits = Vec::new();
     for i in admitted {
         if let Some(line) = parts[i].goods
-            && condition.holds_for(facts, line, parts[i].base_minor)?
+            && condition.holds_for(facts, line, parts[i].value_minor)?
         {
             hits.push(i);
         }
@@ -188,5 +190,6 @@ fn give<'a>(
         carried_minor,
         carried_change,
         silenced: false,
+        group: 0,
     })
 }

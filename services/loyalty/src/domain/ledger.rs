@@ -51,8 +51,8 @@ pub enum Command {
 /// What a command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// What an order earned, and the lot.
-    Earned(Earned, Option<Lot>),
+    /// What an order earned, and the lots.
+    Earned(Earned, Vec<Lot>),
     /// How many were spent, what they pay, and what is left.
     Spent(Spent, Balance),
     /// The hold as it is now, and what is left.
@@ -130,6 +130,8 @@ impl Command {
         match self {
             Self::Earn(_) if program.terms.expiry.is_sliding() => Lots::Open,
             Self::Earn(_) => Lots::None,
+            // A delivery in time that is told late brings back what time ended meanwhile.
+            Self::Activate(..) if program.terms.pending.times_out() => Lots::All,
             Self::Return(_) => Lots::All,
             _ => Lots::Open,
         }
@@ -214,8 +216,8 @@ impl Book {
             Command::Earn(earn) => {
                 let delivered = self.delivered.get(&OrderId::from(&earn.order)).copied();
                 let earned = account.earn(program, earn, delivered, &mut self.budgets, now)?;
-                let lot = earned.lot.map(|lot| account.lot(lot).clone());
-                Ok(Outcome::Earned(earned, lot))
+                let lots = earned.lots.iter().map(|lot| account.lot(*lot).clone()).collect();
+                Ok(Outcome::Earned(earned, lots))
             }
             Command::Spend(spend) => {
                 let spent = account.redeem(program, spend, now)?;

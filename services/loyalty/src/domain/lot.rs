@@ -25,7 +25,7 @@ pub struct Lot {
     pub open: Points,
     /// What is set aside.
     pub held: Points,
-    /// What expired of it.
+    /// What expired of it, or was cancelled.
     pub expired: Points,
     /// What of it paid a deficit.
     pub covered: Points,
@@ -37,7 +37,8 @@ pub struct Lot {
     pub effective_time: Timestamp,
     /// From when it can be spent; `None` while it waits for delivery.
     pub active_from: Option<Timestamp>,
-    /// The first instant at which it cannot any more; `None` where it never expires, or waits.
+    /// The first instant at which it cannot any more; `None` where it never does. While it waits for delivery: when it is
+    /// cancelled, if ever.
     pub expires_at: Option<Timestamp>,
     /// Whether later earnings and spends move its expiry.
     pub sliding: bool,
@@ -94,6 +95,19 @@ impl Lot {
     /// Whether its expiry has come by `at`. Validity is half-open.
     pub fn has_expired(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires| expires <= at)
+    }
+
+    /// Whether it still waits at `at` for its activation.
+    pub fn waits(&self, at: Timestamp) -> bool {
+        !self.has_begun(at) && !self.has_expired(at)
+    }
+
+    /// Whether a delivery at `at` makes it active, or active earlier; `until` is when a time-out makes its order's lots active.
+    pub fn awaits_delivery(&self, at: Timestamp, until: Option<Timestamp>) -> bool {
+        match self.active_from {
+            None => !self.has_expired(at),
+            Some(from) => until == Some(from) && at < from,
+        }
     }
 
     /// The order in which debits take lots.

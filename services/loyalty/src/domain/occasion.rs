@@ -174,7 +174,7 @@ impl Account {
         let tier = self.tier_at(program, at, now);
         let expires_at = match &own {
             Some(own) => own.expires_at(at, &program.zone),
-            None => program.expires_at_in(tier.as_deref(), at),
+            None => program.expires_at_in(None, tier.as_deref(), at),
         };
         let sliding = own.is_none() && program.terms.expiry.is_sliding();
         let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);

@@ -2,12 +2,15 @@
 //! much of it came back. Only returns read it; it is what makes an order earn once and a return count once.
 
 use guanxi_kernel::OrderName;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Draw;
 use super::earning::Earning;
+use super::expiry::ExpiryPolicy;
 use super::explanation::{CampaignExplanation, RuleExplanation};
-use super::points::{Points, share};
+use super::lot::LotId;
+use super::points::{Points, apportion, share};
 use super::purchase::Purchase;
 
 /// An order of a member.
@@ -48,7 +51,26 @@ pub struct OrderDetail {
     /// Where the points that paid for it came from, less what went back there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paid_by: Vec<Draw>,
-    /// Where its reversal took points besides its own lot, less what went back there.
+    /// Where its reversal took points besides the lot of which they were due, less what went back there; of lots with an
+    /// expiry of their own, each keeps it itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reversed_from: Vec<Draw>,
+    /// Its lots that expire otherwise than tier or program say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_lots: Vec<OwnLot>,
+    /// Until when a delivery makes its points active earlier than the time-out does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
+}
+
+/// A lot of an order with an expiry of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnLot {
+    /// The lot.
+    pub lot: LotId,
+    /// When its points expire.
+    pub expiry: ExpiryPolicy,
+    /// Where its reversal took points besides the lot itself, less what went back there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reversed_from: Vec<Draw>,
 }
@@ -64,6 +86,9 @@ pub struct RecordedLine {
     pub price_minor: i64,
     /// What it earned.
     pub earned: Points,
+    /// What of that is in each of the order's lots with an expiry of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<Points>,
     /// How many came back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned_quantity: i64,
@@ -114,16 +139,28 @@ impl OrderRecord {
         self.detail.campaigns.clone_from(&earning.explanation.campaigns);
         self.detail.stopped_by.clone_from(&earning.explanation.stopped_by);
         self.detail.discount_minor = purchase.discount_minor();
-        let lines = purchase.lines().iter().zip(&earning.explanation.lines);
-        let recorded = lines.map(|(line, earned)| RecordedLine {
+        let lines = purchase.lines().iter().zip(&earning.explanation.lines).enumerate();
+        let recorded = lines.map(|(at, (line, earned))| RecordedLine {
             line: line.line,
             quantity: line.quantity,
             price_minor: line.price_minor,
             earned: earned.points,
+            own: earning.own.iter().map(|part| part.lines[at]).collect(),
             returned_quantity: 0,
             returned_minor: 0,
         });
         self.detail.lines = recorded.collect();
+    }
+
+    /// The expiry that one of its lots has of its own.
+    pub(crate) fn own_expiry(&self, lot: LotId) -> Option<&ExpiryPolicy> {
+        self.detail.own_lots.iter().find(|own| own.lot == lot).map(|own| &own.expiry)
+    }
+
+    /// Where the reversal of one of its lots took points besides.
+    pub(crate) fn reversed_from(&mut self, lot: LotId) -> &mut Vec<Draw> {
+        let own = self.detail.own_lots.iter_mut().find(|own| own.lot == lot);
+        own.map_or(&mut self.detail.reversed_from, |own| &mut own.reversed_from)
     }
 
     /// Notes what points paid for it.
@@ -145,6 +182,20 @@ impl OrderRecord {
     /// What should have been taken back of the earned points by now.
     pub(crate) fn reversal_due(&self) -> Points {
         self.detail.lines.iter().map(|line| line.returned_share(line.earned)).sum()
+    }
+
+    /// What of that is due of each of its lots with an expiry of their own: what is due of a line is apportioned to the lots
+    /// that its points went to.
+    pub(crate) fn own_due(&self) -> Vec<Points> {
+        let mut due = vec![Points::ZERO; self.detail.own_lots.len()];
+        for line in self.detail.lines.iter().filter(|line| !line.own.is_empty()) {
+            let own: Vec<i64> = line.own.iter().map(|points| points.get()).collect();
+            let common = line.earned.get() - own.iter().sum::<i64>();
+            let parts: Vec<i64> = std::iter::once(common).chain(own).collect();
+            let shares = apportion(line.returned_share(line.earned).get(), &parts);
+            due.iter_mut().zip(&shares[1..]).for_each(|(due, share)| *due += Points::new(*share));
+        }
+        due
     }
 
     /// What it earned, less what was due to be taken back.
@@ -191,6 +242,7 @@ mod tests {
             quantity: 3,
             price_minor: 999,
             earned: Points::new(10),
+            own: Vec::new(),
             returned_quantity: 0,
             returned_minor: 0,
         };

@@ -123,6 +123,35 @@ pub fn largest_remainder(whole: i64, exact: Vec<(i64, i128)>) -> Vec<i64> {
     parts
 }
 
+/// Apportions `whole` over parts that add up to at least as much, by the method of Webster: the next point goes to the part
+/// with the most of its own for each that it has, counted as one half more. So a larger `whole` never gives a part less, the
+/// whole of all parts gives each its own, and a part of nothing gets nothing.
+pub fn apportion(whole: i64, parts: &[i64]) -> Vec<i64> {
+    let total: i128 = parts.iter().copied().map(i128::from).sum();
+    if total == 0 {
+        return vec![0; parts.len()];
+    }
+    let near = |&part: &i64| {
+        let twice = 2 * i128::from(whole) * i128::from(part) + total;
+        i64::try_from(twice / (2 * total)).expect("a part is not larger than its whole")
+    };
+    let mut given: Vec<i64> = parts.iter().map(near).collect();
+    // How much better a claim one part has than another is compared crosswise: `part / (2 × given ± 1)`.
+    let claim = |given: &[i64], i: usize, step: i64| (i128::from(parts[i]), i128::from(2 * given[i] + step));
+    let below = |(part, by): (i128, i128), (other, other_by): (i128, i128)| (part * other_by).cmp(&(other * by));
+    let all = || (0..parts.len()).filter(|&i| parts[i] > 0);
+    while given.iter().sum::<i64>() < whole {
+        let next = all().max_by(|&i, &j| below(claim(&given, i, 1), claim(&given, j, 1)).then(j.cmp(&i)));
+        given[next.expect("some part is positive")] += 1;
+    }
+    while given.iter().sum::<i64>() > whole {
+        let last = all().filter(|&i| given[i] > 0);
+        let last = last.min_by(|&i, &j| below(claim(&given, i, -1), claim(&given, j, -1)).then(j.cmp(&i)));
+        given[last.expect("some part has points")] -= 1;
+    }
+    given
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,6 +167,26 @@ mod tests {
     }
 
     proptest! {
+        /// What makes it right for returns: however a whole grows, no part ever shrinks, and all of it is each part's own.
+        #[test]
+        fn what_is_apportioned_grows_with_the_whole(
+            parts in prop::collection::vec(0..60_i64, 1..6),
+            scale in prop_oneof![Just(1_i64), Just(1_000_000_007)],
+        ) {
+            let parts: Vec<i64> = parts.iter().map(|part| part * scale).collect();
+            let total: i64 = parts.iter().sum();
+            let mut before = vec![0; parts.len()];
+            for step in 0..=200.min(total) {
+                let whole = if total <= 200 { step } else { total / 200 * step };
+                let now = apportion(whole, &parts);
+                prop_assert_eq!(now.iter().sum::<i64>(), whole);
+                prop_assert!(now.iter().zip(&before).all(|(now, before)| now >= before), "{:?} then {:?}", before, now);
+                prop_assert!(now.iter().zip(&parts).all(|(now, part)| now <= part), "{:?} of {:?}", now, parts);
+                before = now;
+            }
+            prop_assert_eq!(apportion(total, &parts), parts);
+        }
+
         #[test]
         fn the_parts_add_up_to_the_whole(
             whole in 0..1_000_000_000_000_i64,

@@ -3,14 +3,15 @@
 
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{Currency, OrganizationId, Refusal, Refused, Violation, natural_id};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::campaign::Campaign;
 use super::expiry::ExpiryPolicy;
 use super::occasion::OccasionRule;
+use super::pending::{PendingPolicy, Start};
 use super::points::Points;
 use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
@@ -65,6 +66,9 @@ pub struct Terms {
     pub auto_enroll: bool,
     /// Whether what delivery costs earns too.
     pub delivery_earns: bool,
+    /// Whether the tax that prices contain earns too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tax_earns: bool,
     /// How an order's points are made whole.
     pub rounding: Rounding,
     /// What earns.
@@ -102,22 +106,6 @@ pub enum Rounding {
     HalfUp,
     /// Up.
     Ceiling,
-}
-
-/// When earned points can be spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PendingPolicy {
-    /// At once.
-    #[default]
-    Immediate,
-    /// So many days of 24 hours after the order.
-    Delay {
-        /// 1 to 366.
-        days: i32,
-    },
-    /// When the order's last shipment is delivered.
-    UntilDelivered,
 }
 
 /// Whether a balance may fall below zero.
@@ -164,14 +152,9 @@ impl Terms {
                 format!("{:?} is not an IANA zone, such as Asia/Shanghai", self.time_zone),
             );
         }
-        if let ExpiryPolicy::FixedDates(dates) = &self.expiry {
-            for (i, date) in dates.iter().enumerate().filter(|(_, date)| !date.exists()) {
-                violate(
-                    format!("expiry.fixed_dates.dates[{i}]"),
-                    "DATE_NEVER",
-                    format!("no year has month {} day {}", date.month, date.day),
-                );
-            }
+        for (field, rule, description) in self.expiry.faults("expiry").into_iter().chain(self.pending.faults("pending"))
+        {
+            violate(field, rule, description);
         }
         let slides = self.expiry.is_sliding();
         for (field, rule, description) in self.tiers.iter().flat_map(|tiers| tiers.faults(slides)) {
@@ -244,15 +227,9 @@ impl Program {
         self.terms.rules.iter().chain(campaigns).any(EarningRule::remembers)
     }
 
-    /// From when what an order of `order_time` earns can be spent; `None` while it waits for delivery.
-    pub fn active_from(&self, order_time: Timestamp, delivered: Option<Timestamp>) -> Option<Timestamp> {
-        match self.terms.pending {
-            PendingPolicy::Immediate => Some(order_time),
-            PendingPolicy::Delay { days } => {
-                Some(order_time.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX))
-            }
-            PendingPolicy::UntilDelivered => delivered.map(|at| at.max(order_time)),
-        }
+    /// How what an order of `order_time` earns begins; `delivered` is when its last shipment was, where that is known.
+    pub fn start(&self, order_time: Timestamp, delivered: Option<Timestamp>) -> Start {
+        self.terms.pending.start(order_time, delivered, &self.zone)
     }
 
     /// Until when points active from `active_from` are good; `None` where they never expire.
@@ -260,10 +237,15 @@ impl Program {
         self.terms.expiry.expires_at(active_from, &self.zone)
     }
 
-    /// The same for members of a tier, which may have an expiry of its own.
-    pub fn expires_at_in(&self, tier: Option<&str>, active_from: Timestamp) -> Option<Timestamp> {
+    /// The same by the expiry of their rule, where it has one, else by that of a tier, where that has one.
+    pub fn expires_at_in(
+        &self,
+        own: Option<&ExpiryPolicy>,
+        tier: Option<&str>,
+        active_from: Timestamp,
+    ) -> Option<Timestamp> {
         let tier = self.terms.tiers.as_ref().and_then(|tiers| tiers.named(tier?));
-        let policy = tier.and_then(|tier| tier.expiry.as_ref()).unwrap_or(&self.terms.expiry);
+        let policy = own.or_else(|| tier?.expiry.as_ref()).unwrap_or(&self.terms.expiry);
         policy.expires_at(active_from, &self.zone)
     }
 }
@@ -283,6 +265,7 @@ pub(crate) mod tests {
             time_zone: "Asia/Shanghai".into(),
             auto_enroll: true,
             delivery_earns: false,
+            tax_earns: false,
             rounding: Rounding::Floor,
             rules: vec![rule("base", Effect::PerAmount { points: 1, step_minor: 100, carry: false })],
             pending: PendingPolicy::Immediate,
@@ -310,6 +293,7 @@ pub(crate) mod tests {
             start_time: None,
             end_time: None,
             caps: Vec::new(),
+            expiry: None,
             effect,
         }
     }

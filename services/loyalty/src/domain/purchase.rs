@@ -65,6 +65,9 @@ pub struct PurchaseLine {
     pub quantity: i64,
     /// The price of the whole line after its own discounts, in minor units.
     pub price_minor: i64,
+    /// What of the price is tax, in minor units.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_minor: i64,
     /// What its delivery costs, in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub delivery_minor: i64,
@@ -86,6 +89,18 @@ pub enum PurchaseError {
         /// The number.
         line: i32,
     },
+    /// More of a price is tax than it has.
+    #[error("the tax {tax_minor} is above the price {price_minor} of line {line}")]
+    TaxTooHigh {
+        /// Where in the list the line stands, from 0.
+        index: usize,
+        /// Its number.
+        line: i32,
+        /// What is said to be tax, in minor units.
+        tax_minor: i64,
+        /// Its price, in minor units.
+        price_minor: i64,
+    },
     /// More is taken off than there is.
     #[error("the discount {discount_minor} is above the lines' sum {sum_minor}")]
     DiscountTooHigh {
@@ -106,6 +121,9 @@ impl Refusal for PurchaseErrors {
         let violation = |error: &PurchaseError| {
             let (field, rule) = match error {
                 PurchaseError::LineRepeated { index, .. } => (format!("purchase.lines[{index}].line"), "LINE_REPEATED"),
+                PurchaseError::TaxTooHigh { index, .. } => {
+                    (format!("purchase.lines[{index}].tax_minor"), "TAX_TOO_HIGH")
+                }
                 PurchaseError::DiscountTooHigh { .. } => ("purchase.discount_minor".to_owned(), "DISCOUNT_TOO_HIGH"),
             };
             Violation { field, rule: rule.to_owned(), description: error.to_string() }
@@ -124,6 +142,10 @@ impl Purchase {
         for (index, line) in lines.iter().enumerate() {
             if !seen.insert(line.line) {
                 wrong.push(PurchaseError::LineRepeated { index, line: line.line });
+            }
+            if line.tax_minor > line.price_minor {
+                let PurchaseLine { line, tax_minor, price_minor, .. } = *line;
+                wrong.push(PurchaseError::TaxTooHigh { index, line, tax_minor, price_minor });
             }
         }
         let sum_minor = lines.iter().map(|line| line.price_minor).sum();
@@ -174,21 +196,31 @@ impl Purchase {
         self.goods_minor() - self.discount_minor
     }
 
-    /// What can earn: each line's goods less their share of the discount, and each line's delivery where it earns.
-    pub(super) fn parts(&self, delivery_earns: bool) -> Vec<Part<'_>> {
+    /// What can earn: each line's goods less their share of the discount and, unless it earns, the tax in what is left of the
+    /// price; and each line's delivery where it earns.
+    pub(super) fn parts(&self, delivery_earns: bool, tax_earns: bool) -> Vec<Part<'_>> {
         let prices: Vec<i64> = self.lines.iter().map(|line| line.price_minor).collect();
         let discounts = share(self.discount_minor, &prices);
-        let goods = self.lines.iter().zip(discounts).enumerate().map(|(index, (line, discount))| Part {
-            index,
-            goods: Some(line),
-            base_minor: line.price_minor - discount,
+        let goods = self.lines.iter().zip(discounts).enumerate().map(|(index, (line, discount))| {
+            let value_minor = line.price_minor - discount;
+            let tax_minor = if tax_earns { 0 } else { line.tax_of(value_minor) };
+            Part { index, goods: Some(line), value_minor, base_minor: value_minor - tax_minor }
         });
         let delivery = self.lines.iter().enumerate().filter(|_| delivery_earns).map(|(index, line)| Part {
             index,
             goods: None,
+            value_minor: line.delivery_minor,
             base_minor: line.delivery_minor,
         });
         goods.chain(delivery).filter(|part| part.base_minor > 0).collect()
+    }
+}
+
+impl PurchaseLine {
+    /// What is tax of so much of its price, in minor units, rounded down.
+    fn tax_of(&self, value_minor: i64) -> i64 {
+        let part = i128::from(self.tax_minor) * i128::from(value_minor) / i128::from(self.price_minor.max(1));
+        i64::try_from(part).expect("a part is not larger than its whole")
     }
 }
 
@@ -198,7 +230,9 @@ pub(super) struct Part<'a> {
     pub index: usize,
     /// The line; `None` for its delivery.
     pub goods: Option<&'a PurchaseLine>,
-    /// What counts, in minor units; at least 1.
+    /// What it costs in the end, in minor units.
+    pub value_minor: i64,
+    /// What of that counts, in minor units; at least 1.
     pub base_minor: i64,
 }
 
@@ -220,6 +254,23 @@ mod tests {
             both.refusal().field_violations().iter().map(|violation| violation.field.clone()).collect();
         assert_eq!(fields, ["purchase.lines[1].line", "purchase.discount_minor"]);
         assert_eq!(both.to_string(), "line 1 occurs twice; the discount 6 is above the lines' sum 5");
+    }
+
+    #[test]
+    fn tax_that_is_in_prices_earns_only_where_the_program_says_so() {
+        let currency: Currency = "CNY".parse().expect("a currency");
+        let taxed = |price_minor, tax_minor| PurchaseLine { tax_minor, ..line(1, price_minor) };
+        let bases = |line: PurchaseLine, discount, earns| -> Vec<(i64, i64)> {
+            let bought = Purchase::new(currency, vec![line], discount).expect("good");
+            bought.parts(false, earns).iter().map(|part| (part.value_minor, part.base_minor)).collect()
+        };
+        assert_eq!(bases(taxed(11_300, 1_300), 0, false), [(11_300, 10_000)]);
+        assert_eq!(bases(taxed(11_300, 1_300), 0, true), [(11_300, 11_300)]);
+        assert_eq!(bases(taxed(11_300, 1_300), 5_650, false), [(5_650, 5_000)], "half of it, and half of its tax");
+        assert_eq!(bases(taxed(1_000, 333), 1, false), [(999, 667)], "332.667 of tax are 332");
+        assert_eq!(bases(taxed(500, 500), 0, false), [], "nothing but tax earns nothing");
+        let all = Purchase::new(currency, vec![taxed(10, 11)], 0).expect_err("more tax than price").refusal();
+        assert_eq!(all.field_violations()[0].field, "purchase.lines[0].tax_minor");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an account knows of its member's tier, and how what its commands did counts for it. An order that was earned just
 //! now is added to what is counted; whatever changes the past, as a return does, counts everything anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guanxi_kernel::{Refusal, Refused};
 use jiff::Timestamp;
@@ -248,17 +248,20 @@ impl Account {
             }
             Basis::PointsEarned => {
                 let new = self.changes.entries.iter().skip(entries);
-                let amount = |entry: &Entry| {
+                // What an order kept is counted once, however many of its lots become active.
+                let mut activated = BTreeSet::new();
+                let mut amount = |entry: &Entry| {
+                    let (order, at) = (entry.order?, micro(entry.active_from?));
+                    let record = self.orders.get(&order)?;
+                    record.earned.map(|_| ())?;
                     let points = match entry.kind {
                         EntryKind::Earn => entry.points.get(),
-                        EntryKind::Activate => self.orders.get(&entry.order?)?.kept_points(),
+                        EntryKind::Activate if activated.insert((order, at)) => record.kept_points(),
                         _ => return None,
                     };
-                    let record = self.orders.get(&entry.order?)?;
-                    record.earned.map(|_| ())?;
-                    Some(Amount { at: micro(entry.active_from?), amount: points })
+                    Some(Amount { at, amount: points })
                 };
-                new.filter_map(amount).collect()
+                new.filter_map(&mut amount).collect()
             }
             Basis::Balance => Vec::new(),
         }
@@ -313,7 +316,10 @@ fn balances(entries: &[&Entry]) -> Vec<Amount> {
     let mut lot_of = BTreeMap::<OrderId, LotId>::new();
     for entry in entries {
         if let (EntryKind::Earn | EntryKind::Activate, Some(lot)) = (entry.kind, entry.lot) {
-            begins.extend(entry.active_from.map(|from| (lot, (entry.number, from))));
+            if let Some(from) = entry.active_from {
+                // One that had begun before only began earlier than thought.
+                begins.entry(lot).and_modify(|begun| begun.1 = from).or_insert((entry.number, from));
+            }
             lot_of.extend(entry.order.filter(|_| entry.kind == EntryKind::Earn).map(|order| (order, lot)));
         }
     }
@@ -325,7 +331,7 @@ fn balances(entries: &[&Entry]) -> Vec<Amount> {
             if entry.number < number {
                 return None;
             }
-            if entry.kind == EntryKind::Activate {
+            if entry.kind == EntryKind::Activate && entry.number == number {
                 amount = 1;
             }
             at = at.max(from);

@@ -193,6 +193,8 @@ impl Account {
         let mut record = record.clone();
         let counted = record.take_back(given, seen)?;
         self.settle(now);
+        let own_before = self.orders.get(&order).map(OrderRecord::own_due).unwrap_or_default();
+        let own = record.own_due().into_iter().zip(own_before).map(|(after, before)| after - before).collect();
         let refund = (record.refund_due() - record.refunded).or_zero();
         let reversal = (record.reversal_due() - record.due).or_zero();
         record.refunded += refund;
@@ -216,45 +218,82 @@ impl Account {
             self.give_back(posting, EntryKind::Refund, LedgerAccount::Redeemed, draw);
         }
         self.cover(posting);
-        let waived = self.reverse(program, posting, &given.order, reversal);
+        let waived = self.reverse(program, posting, &given.order, reversal, own);
         self.cover(posting);
         Ok(Returned { refunded: refund, reversed: reversal - waived, waived })
     }
 
-    /// Takes back points that an order earned. Says how many could not be taken.
-    fn reverse(&mut self, program: &Program, posting: Posting, order: &OrderName, points: Points) -> Points {
+    /// Takes back points that an order earned: of each lot with an expiry of its own what `own` says, the rest of the other.
+    /// Says how many could not be taken.
+    fn reverse(
+        &mut self,
+        program: &Program,
+        posting: Posting,
+        order: &OrderName,
+        points: Points,
+        own: Vec<Points>,
+    ) -> Points {
         let id = OrderId::from(order);
-        let own = self.pick(|lot| lot.order == Some(id), |lot| lot.id);
-        let mut left = points - drawn(&self.drain(posting, REVERSE, own.clone(), points));
-        for &lot in &own {
-            let expired = self.lot(lot).expired.min(left);
-            self.shift(posting, Movement { from: LedgerAccount::Breakage, ..REVERSE }, Some(lot), expired);
-            left -= expired;
+        let common = points - own.iter().copied().sum();
+        let kept = self.orders.get(&id).map(|record| &record.detail.own_lots);
+        let of_own: Vec<LotId> = kept.into_iter().flatten().map(|own| own.lot).collect();
+        let mut due: Vec<(LotId, Points)> = self
+            .pick(|lot| lot.order == Some(id) && !of_own.contains(&lot.id), |lot| lot.id)
+            .into_iter()
+            .zip(std::iter::once(common).chain(std::iter::repeat(Points::ZERO)))
+            .chain(of_own.iter().copied().zip(own))
+            .collect();
+        for (lot, due) in &mut due {
+            *due = self.reverse_of(posting, *lot, *due);
         }
-        for &lot in &own {
-            let covered = self.lot(lot).covered.min(left);
-            self.uncover(posting, lot, covered);
-            self.shift(posting, REVERSE, Some(lot), covered);
-            self.cover_as_if_never(posting, lot, covered);
-            left -= covered;
-        }
-        let now = posting.now();
+        let missing =
+            due.into_iter().map(|(lot, missing)| self.reverse_elsewhere(program, posting, order, lot, missing));
+        missing.sum()
+    }
+
+    /// Takes back points of one lot: what is open, what expired, what paid a deficit. Says how many were not there.
+    fn reverse_of(&mut self, posting: Posting, lot: LotId, points: Points) -> Points {
+        let mut left = points - drawn(&self.drain(posting, REVERSE, vec![lot], points));
+        let expired = self.lot(lot).expired.min(left);
+        self.shift(posting, Movement { from: LedgerAccount::Breakage, ..REVERSE }, Some(lot), expired);
+        left -= expired;
+        let covered = self.lot(lot).covered.min(left);
+        self.uncover(posting, lot, covered);
+        self.shift(posting, REVERSE, Some(lot), covered);
+        self.cover_as_if_never(posting, lot, covered);
+        left - covered
+    }
+
+    /// Takes back elsewhere what a lot should have had: of the order's other lots, then of others, then by the program's
+    /// policy. Says how many could not be taken.
+    fn reverse_elsewhere(
+        &mut self,
+        program: &Program,
+        posting: Posting,
+        order: &OrderName,
+        lot: LotId,
+        points: Points,
+    ) -> Points {
+        let (id, now) = (OrderId::from(order), posting.now());
         let others = self.pick(
-            |lot| lot.order != Some(id) && lot.open.is_positive() && lot.is_active(now),
-            |lot| lot.consumption_order(),
+            |other| {
+                let there = if other.order == Some(id) { !other.has_expired(now) } else { other.is_active(now) };
+                other.id != lot && other.open.is_positive() && there
+            },
+            |other| (other.order != Some(id), other.consumption_order()),
         );
-        let mut borrowed = self.drain(posting, REVERSE, others, left);
-        left -= drawn(&borrowed);
+        let mut borrowed = self.drain(posting, REVERSE, others, points);
+        let mut left = points - drawn(&borrowed);
         if matches!(program.terms.overdraft, OverdraftPolicy::Allow { .. }) && left.is_positive() {
             self.shift(posting, Movement { from: LedgerAccount::Deficit, ..REVERSE }, None, left);
             borrowed.push(Draw { lot: None, points: left });
             left = Points::ZERO;
         }
-        if let Some(&lot) = own.first() {
-            let lot = self.lot_mut(lot);
-            lot.borrowed += drawn(&borrowed);
-            lot.owed += left;
-            self.record_of(order).detail.reversed_from.extend(borrowed);
+        if points.is_positive() {
+            let of = self.lot_mut(lot);
+            of.borrowed += drawn(&borrowed);
+            of.owed += left;
+            self.record_of(order).reversed_from(lot).extend(borrowed);
         }
         left
     }
@@ -274,18 +313,18 @@ impl Account {
         let lot = self.lot_mut(id);
         lot.owed -= owed;
         lot.borrowed -= borrowed;
-        for lender in self.lenders(order, borrowed) {
+        for lender in self.lenders(order, id, borrowed) {
             self.give_back(reversal, EntryKind::Restore, LedgerAccount::Issued, lender);
         }
         self.expire_if_past(posting, id);
     }
 
-    /// What the reversal of `order` drew on, last drawn first, no longer lent.
-    fn lenders(&mut self, order: Option<OrderId>, points: Points) -> Vec<Draw> {
+    /// What the reversal of this lot of `order` drew on, last drawn first, no longer lent.
+    fn lenders(&mut self, order: Option<OrderId>, lot: LotId, points: Points) -> Vec<Draw> {
         let Some(order) = order.filter(|_| points.is_positive()) else { return Vec::new() };
         self.changes.orders.insert(order);
         let record = self.orders.get_mut(&order).expect("the record of a lot that borrowed is loaded with it");
-        undraw(&mut record.detail.reversed_from, points)
+        undraw(record.reversed_from(lot), points)
     }
 
     /// Points come back to the deficit: what of it was paid meanwhile goes to the lots that paid, last credit first.

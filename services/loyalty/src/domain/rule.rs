@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cap::Cap;
 use super::condition::Condition;
+use super::expiry::ExpiryPolicy;
 use super::purchase::PurchaseLine;
 
 /// What earns points: one effect on the lines that its filters and its condition let in.
@@ -45,6 +46,9 @@ pub struct EarningRule {
     /// The most that it gives one member.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<Cap>,
+    /// When the points that it gives expire, where that is not as tier or program say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpiryPolicy>,
     /// What it does.
     pub effect: Effect,
 }
@@ -186,6 +190,14 @@ impl EarningRule {
         {
             violate("end_time", "WINDOW_EMPTY", format!("{end} is not after the start, {start}"));
         }
+        if let Some(expiry) = &self.expiry {
+            if expiry.is_sliding() {
+                violate("expiry", "RULE_EXPIRY_SLIDES", "a rule's expiry cannot slide".into());
+            }
+            if self.kind() == Kind::Multiplier {
+                violate("expiry", "EXPIRY_WITHOUT_POINTS", "a multiplier gives no points of its own".into());
+            }
+        }
         let mut periods = BTreeSet::new();
         for (i, cap) in self.caps.iter().enumerate() {
             if !periods.insert(cap.period) {
@@ -197,6 +209,8 @@ impl EarningRule {
         {
             violate("caps", "CAP_WITHOUT_GAIN", "a multiplier below 1000 adds nothing that could be capped".into());
         }
+        let dates = self.expiry.iter().flat_map(|expiry| expiry.faults(&format!("{field}.expiry")));
+        wrong.extend(dates.map(|(field, rule, description)| Violation { field, rule: rule.to_owned(), description }));
     }
 }
 

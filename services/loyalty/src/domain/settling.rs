@@ -1,4 +1,4 @@
-//! What time alone does to an account, in this order: waiting points become active, holds that timed out let go, active
+//! What time alone does to an account, in this order: waiting points become active or are cancelled, holds that timed out let go, active
 //! points pay a deficit, points expire. Whether points can be spent is decided by the clock, never by whether this ran:
 //! each debit settles first, and the sweeping job only writes what is due.
 
@@ -12,16 +12,29 @@ use super::points::Points;
 use super::program::Program;
 
 impl Account {
-    /// The points of `order` that wait for delivery become active at `at`. Says how many there are.
+    /// The points of `order` that wait for delivery become active at `at`, where that is before the end of their wait: even
+    /// those that time ended meanwhile, since it was thought that nothing was delivered. Needs all lots where waits have an
+    /// end, and the order's record. Says how many there are.
     pub fn activate(&mut self, program: &Program, order: OrderId, at: Timestamp, now: Timestamp) -> Points {
-        let waiting = self.pick(|lot| lot.order == Some(order) && lot.active_from.is_none(), |lot| lot.id);
+        let record = self.orders.get(&order);
+        let until = record.and_then(|record| record.detail.waits_until);
+        let waiting = self.pick(|lot| lot.order == Some(order) && lot.awaits_delivery(at, until), |lot| lot.id);
+        let expiries: Vec<_> =
+            waiting.iter().map(|id| record.and_then(|record| record.own_expiry(*id)).cloned()).collect();
         let posting = self.posting(at, now).about_order(Some(order));
         let mut activated = Points::ZERO;
         let tier = self.tier_at(program, at, now);
-        for id in waiting {
-            let from = at.max(self.lot(id).effective_time);
-            activated += self.lot(id).open;
-            self.date(posting, EntryKind::Activate, id, Some(from), program.expires_at_in(tier.as_deref(), from));
+        for (id, own) in waiting.into_iter().zip(expiries) {
+            let lot = self.lot(id);
+            let (from, ended) = (at.max(lot.effective_time), lot.expires_at.unwrap_or(at));
+            let back = movement(EntryKind::Unexpire, LedgerAccount::Breakage, LedgerAccount::Open);
+            self.shift(posting.not_before(ended), back, Some(id), lot.expired);
+            let open = self.lot(id).open;
+            if open.is_positive() {
+                let expires_at = program.expires_at_in(own.as_ref(), tier.as_deref(), from);
+                self.date(posting, EntryKind::Activate, id, Some(from), expires_at);
+            }
+            activated += open;
         }
         self.cover(posting);
         activated
@@ -55,11 +68,12 @@ impl Account {
         expired
     }
 
-    /// Points that came back into a lot past its date expire at once.
+    /// Points that came back into a lot past its date expire at once; of one that waits the date is when it is cancelled.
     pub(crate) fn expire_if_past(&mut self, posting: Posting, id: LotId) {
         let lot = self.lot(id);
         if let Some(at) = lot.expires_at.filter(|_| lot.has_expired(posting.now())) {
-            let what = movement(EntryKind::Expire, LedgerAccount::Open, LedgerAccount::Breakage);
+            let kind = if lot.active_from.is_some() { EntryKind::Expire } else { EntryKind::Cancel };
+            let what = movement(kind, LedgerAccount::Open, LedgerAccount::Breakage);
             let (points, order) = (lot.open, lot.order);
             self.shift(posting.about_order(order).not_before(at), what, Some(id), points);
         }

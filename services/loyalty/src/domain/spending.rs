@@ -9,8 +9,11 @@ use super::account::{Account, Draw, EarnedOrder, Movement, Posting, drawn, movem
 use super::campaign::CampaignId;
 use super::earning::{Budgets, Earning, EarningError, Occasion, earning};
 use super::entry::{EntryKind, LedgerAccount, OrderId};
+use super::expiry::ExpiryPolicy;
 use super::facts::MemberFacts;
 use super::lot::LotId;
+use super::order::OwnLot;
+use super::pending::Start;
 use super::points::Points;
 use super::program::{OverdraftPolicy, Program};
 use super::purchase::Purchase;
@@ -31,8 +34,8 @@ pub struct Earn {
 pub struct Earned {
     /// How many, and why.
     pub earning: Earning,
-    /// The new lot; none where there are no points.
-    pub lot: Option<LotId>,
+    /// The new lots, one for each expiry: that of tier or program first. None where there are no points.
+    pub lots: Vec<LotId>,
 }
 
 /// Why an order does not earn.
@@ -148,15 +151,41 @@ impl Account {
         self.record_of(&earn.order).earn(&earn.purchase, &earning);
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
-        let lot = earning.points.is_positive().then(|| {
-            let active_from = program.active_from(earn.effective_time, delivered);
-            let expires_at = active_from.and_then(|from| program.expires_at_in(tier.as_deref(), from));
-            let sliding = program.terms.expiry.is_sliding();
-            let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
-            self.credit(posting, what, earning.points, active_from, expires_at, sliding)
-        });
+        let start = program.start(earn.effective_time, delivered);
+        let mut lots = Vec::new();
+        let common = earning.common();
+        if common.is_positive() {
+            lots.push(self.open_lot(program, posting, start, tier.as_deref(), common, None));
+        }
+        let own: Vec<OwnLot> = earning
+            .own
+            .iter()
+            .map(|part| {
+                let lot = self.open_lot(program, posting, start, tier.as_deref(), part.points(), Some(&part.expiry));
+                OwnLot { lot, expiry: part.expiry.clone(), reversed_from: Vec::new() }
+            })
+            .collect();
+        lots.extend(own.iter().map(|own| own.lot));
+        let record = self.record_of(&earn.order);
+        record.detail.own_lots = own;
+        record.detail.waits_until = start.waits_until.filter(|_| !lots.is_empty());
         self.cover(posting);
-        Ok(Earned { earning, lot })
+        Ok(Earned { earning, lots })
+    }
+
+    fn open_lot(
+        &mut self,
+        program: &Program,
+        posting: Posting,
+        start: Start,
+        tier: Option<&str>,
+        points: Points,
+        own: Option<&ExpiryPolicy>,
+    ) -> LotId {
+        let expires_at = start.active_from.map_or(start.cancelled_at, |from| program.expires_at_in(own, tier, from));
+        let sliding = own.is_none() && program.terms.expiry.is_sliding();
+        let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
+        self.credit(posting, what, points, start.active_from, expires_at, sliding)
     }
 
     /// What conditions may ask of the member, but for his tier.

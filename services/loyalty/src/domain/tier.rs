@@ -225,12 +225,7 @@ impl TierPolicy {
                     if expiry.is_sliding() { "a tier's expiry cannot slide" } else { "the program's expiry slides" };
                 faults.push((format!("tiers[{at}].expiry"), "TIER_EXPIRY_SLIDES", said.to_owned()));
             }
-            if let Some(ExpiryPolicy::FixedDates(dates)) = &tier.expiry {
-                for (i, date) in dates.iter().enumerate().filter(|(_, date)| !date.exists()) {
-                    let said = format!("no year has month {} day {}", date.month, date.day);
-                    faults.push((format!("tiers[{at}].expiry.fixed_dates.dates[{i}]"), "DATE_NEVER", said));
-                }
-            }
+            faults.extend(tier.expiry.iter().flat_map(|expiry| expiry.faults(&format!("tiers[{at}].expiry"))));
         }
         if self.basis == Basis::Balance && self.window != Window::Ever {
             faults.push(("window".to_owned(), "WINDOW_OF_BALANCE", "a balance has no window but EVER".to_owned()));

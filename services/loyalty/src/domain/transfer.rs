@@ -185,7 +185,7 @@ impl Account {
         let of = |pick: fn(&Lot, Timestamp) -> bool| -> Points {
             self.lots.values().filter(|lot| pick(lot, now)).map(|lot| lot.open).sum()
         };
-        let pending = of(|lot, now| !lot.has_begun(now));
+        let pending = of(Lot::waits);
         // Whether the sweeping job has written it already does not matter.
         let expired = self.totals.expired + of(|lot, now| lot.has_begun(now) && lot.has_expired(now));
         if asked <= available {

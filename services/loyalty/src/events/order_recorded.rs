@@ -126,6 +126,7 @@ fn purchase(event: &OrderRecorded) -> Result<Option<Purchase>, Outcome> {
         labels: Vec::new(),
         quantity: line.quantity.max(1),
         price_minor: line.price_minor.max(0),
+        tax_minor: line.tax_minor.clamp(0, line.price_minor.max(0)),
         delivery_minor: line.delivery_minor.max(0),
     });
     let channel = if event.store.is_empty() { "online" } else { "store" };

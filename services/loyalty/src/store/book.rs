@@ -21,7 +21,6 @@ use crate::domain::fact::facts;
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::ledger::{Book, Command, Lots};
 use crate::domain::lot::{Lot, LotId};
-use crate::domain::program::PendingPolicy;
 
 /// What accounts must be loaded with.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +99,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     }
     earned::complete(tx, book, wanted).await?;
     tiers::complete(tx, book, wanted).await?;
-    if book.programs.values().any(|program| program.terms.pending == PendingPolicy::UntilDelivered) {
+    if book.programs.values().any(|program| program.terms.pending.awaits_delivery()) {
         let earning = wanted.iter().filter_map(|(_, command)| match command {
             Command::Earn(earn) => Some(earn.order.uuid()),
             _ => None,

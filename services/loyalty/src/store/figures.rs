@@ -59,7 +59,11 @@ pub async fn summary(db: Database, call: Call) -> Result<Figures> {
             "CASE WHEN l.active_from <= $1 AND (l.expires_at IS NULL OR l.expires_at > $1) THEN l.open_points ELSE 0 END",
             "active",
         ),
-        sum("CASE WHEN l.active_from IS NULL OR l.active_from > $1 THEN l.open_points ELSE 0 END", "pending"),
+        sum(
+            "CASE WHEN (l.active_from IS NULL OR l.active_from > $1) AND (l.expires_at IS NULL OR l.expires_at > $1) \
+             THEN l.open_points ELSE 0 END",
+            "pending",
+        ),
     );
     let now: Value = time::to_column(reader.now()).into();
     let values = std::iter::once(now).chain(value).collect();

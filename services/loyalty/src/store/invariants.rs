@@ -115,7 +115,7 @@ fn of_points() -> Vec<Invariant> {
             "SELECT o.name, 'is delivered and ' || CAST(l.open_points AS varchar(20)) || ' of its points wait' \
              FROM orders o JOIN lots l ON l.order_id = o.root_id JOIN accounts a ON a.root_id = l.root_id \
              WHERE o.complete_time IS NOT NULL AND l.active_from IS NULL AND l.open_points > 0 \
-             AND a.customer = o.customer",
+             AND (l.expires_at IS NULL OR l.expires_at > o.complete_time) AND a.customer = o.customer",
         ),
     ]
 }

@@ -38,9 +38,9 @@ pub fn told(account: &Account, fact: &Fact, historical: bool) -> NewEvent {
             let message = PointsReversed { member, customer, program, order, points };
             event(account.member, version, organization, at, historical, &message)
         }
-        FactKind::Expired => {
+        FactKind::Expired { pending } => {
             let expire_time = Some(to_proto(at));
-            let message = PointsExpired { member, customer, program, points, expire_time };
+            let message = PointsExpired { member, customer, program, points, expire_time, pending };
             event(account.member, version, organization, at, historical, &message)
         }
     }

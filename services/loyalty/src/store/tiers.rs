@@ -91,6 +91,8 @@ fn adds(ranking: &Ranking, program: &Program, commands: &[&Command]) -> bool {
     }
     let mut from = commands.iter().filter_map(|command| match command {
         Command::Earn(earn) => Some(Some(earn.effective_time)),
+        // Where a wait has an end, what was counted from then may have to be counted from before.
+        Command::Activate(..) if program.terms.pending.times_out() => Some(None),
         Command::Activate(_, at) => Some(Some(*at)),
         Command::Return(_) => Some(None),
         _ => None,

@@ -25,6 +25,7 @@ mod schema;
 mod spending;
 mod strangers;
 mod support;
+mod terms;
 mod tiers;
 mod transfers;
 mod verify;

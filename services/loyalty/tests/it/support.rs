@@ -56,7 +56,7 @@ pub fn program() -> Program {
 
 /// The same, whose points wait for delivery.
 pub fn waiting_program() -> Program {
-    let pending = Some(PendingPolicy { delivered: Some(UntilDelivered {}), delay: None });
+    let pending = Some(PendingPolicy { delivered: Some(UntilDelivered::default()), ..PendingPolicy::default() });
     Program { pending, ..program() }
 }
 

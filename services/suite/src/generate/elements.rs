@@ -205,6 +205,7 @@ fn line((number, line): (i32, &Line)) -> OrderLine {
         seller: line.seller.clone(),
         quantity: line.quantity,
         price_minor: line.price_minor,
+        tax_minor: 0,
         delivery_minor: line.delivery_minor,
     }
 }

@@ -101,7 +101,7 @@ pub async fn program(client: &Client, retailer: &Retailer, program: &PointsProgr
             auto_enroll: true,
             rounding: Rounding::Floor.into(),
             earning_rules: vec![rule],
-            pending: Some(PendingPolicy { delivered: Some(UntilDelivered {}), ..PendingPolicy::default() }),
+            pending: Some(PendingPolicy { delivered: Some(UntilDelivered::default()), ..PendingPolicy::default() }),
             expiry: program.expiry_months.map(months_to_end_of_year),
             ..Program::default()
         }),

@@ -17,6 +17,7 @@ pub struct Model {
     pub quantity: i64,
     pub price_minor: i64,
     pub delivery_minor: i64,
+    pub tax_minor: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

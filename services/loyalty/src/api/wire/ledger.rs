@@ -43,7 +43,8 @@ pub fn lot(member: MemberId, lot: &Lot, order: Option<&OrderName>) -> proto::Lot
         held_points: lot.held.get(),
         effective_time: Some(to_proto(lot.effective_time)),
         active_from: lot.active_from.map(to_proto),
-        expires_at: lot.expires_at.map(to_proto),
+        expires_at: lot.expires_at.filter(|_| lot.active_from.is_some()).map(to_proto),
+        cancel_time: lot.expires_at.filter(|_| lot.active_from.is_none()).map(to_proto),
     }
 }
 
@@ -117,6 +118,7 @@ fn kind(kind: EntryKind) -> proto::EntryKind {
         EntryKind::Capture => proto::EntryKind::Capture,
         EntryKind::Release => proto::EntryKind::Release,
         EntryKind::Expire => proto::EntryKind::Expire,
+        EntryKind::Cancel => proto::EntryKind::Cancel,
         EntryKind::Reverse => proto::EntryKind::Reverse,
         EntryKind::Refund => proto::EntryKind::Refund,
         EntryKind::Restore => proto::EntryKind::Restore,

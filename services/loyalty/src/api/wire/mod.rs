@@ -2,6 +2,7 @@
 
 pub mod campaign;
 pub mod coupon;
+mod expiry;
 pub mod ledger;
 pub mod occasion;
 pub mod outcome;

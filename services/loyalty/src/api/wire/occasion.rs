@@ -3,7 +3,7 @@
 use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_kernel::{Refused, Timestamp};
 
-use super::program::{period, to_period};
+use super::expiry::{period, to_period};
 use crate::domain::expiry::MonthDay;
 use crate::domain::occasion::{Birthday, Due, OccasionKind, OccasionRule};
 use crate::domain::points::Points;

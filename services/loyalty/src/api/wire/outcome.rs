@@ -26,12 +26,14 @@ pub fn granted(member: MemberId, command: &Command, outcome: Outcome) -> proto::
 
 /// What `EarnPoints` answers.
 pub fn earned(member: MemberId, command: &Command, outcome: Outcome) -> proto::EarnPointsResponse {
-    let (Outcome::Earned(earned, lot), Command::Earn(earn)) = (outcome, command) else {
+    let (Outcome::Earned(earned, lots), Command::Earn(earn)) = (outcome, command) else {
         unreachable!("an order comes to what it earned")
     };
+    let lots: Vec<_> = lots.iter().map(|lot| ledger::lot(member, lot, Some(&earn.order))).collect();
     proto::EarnPointsResponse {
         points: earned.earning.points.get(),
-        lot: lot.map(|lot| ledger::lot(member, &lot, Some(&earn.order))),
+        lot: lots.first().cloned(),
+        lots,
         explanation: Some(purchase::explanation(&earned.earning.explanation)),
     }
 }

@@ -4,10 +4,11 @@ use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
+use super::expiry::{choose, expiry, pending, to_expiry, to_pending};
 use super::{occasion, rule, tier};
-use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
+use crate::domain::expiry::ExpiryPolicy;
 use crate::domain::points::Points;
-use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
+use crate::domain::program::{OverdraftPolicy, Program, Rounding, Terms};
 use crate::domain::redemption::Redemption;
 
 /// The terms that a message gives. What the terms themselves contradict is said by their own check.
@@ -22,13 +23,18 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         time_zone: program.time_zone.clone(),
         auto_enroll: program.auto_enroll,
         delivery_earns: program.delivery_earns,
+        tax_earns: program.tax_earns,
         rounding: match program.rounding() {
             proto::Rounding::HalfUp => Rounding::HalfUp,
             proto::Rounding::Ceiling => Rounding::Ceiling,
             proto::Rounding::Floor | proto::Rounding::Unspecified => Rounding::Floor,
         },
         rules: rule::rules(&program.earning_rules, "program.earning_rules", &mut wrong.0),
-        pending: program.pending.as_ref().map(|pending| wrong.pending(pending)).unwrap_or_default(),
+        pending: program
+            .pending
+            .as_ref()
+            .map(|given| pending(&mut wrong.0, "program.pending", given))
+            .unwrap_or_default(),
         expiry: program.expiry.as_ref().map(|expiry| wrong.expiry("expiry", expiry)).unwrap_or_default(),
         overdraft: program.negative_balance.as_ref().map(|policy| wrong.overdraft(policy)).unwrap_or_default(),
         redemption: program.redemption.as_ref().map(redemption),
@@ -46,43 +52,12 @@ pub(super) struct Wrong(Vec<Violation>);
 
 impl Wrong {
     pub(super) fn choose<T>(&mut self, field: &str, of: &str, given: [Option<T>; 3], otherwise: T) -> T {
-        let mut given = given.into_iter().flatten();
-        match (given.next(), given.next()) {
-            (Some(one), None) => one,
-            _ => {
-                self.0.push(Violation {
-                    field: format!("program.{field}"),
-                    rule: "EXACTLY_ONE".into(),
-                    description: format!("exactly one of {of} must be given"),
-                });
-                otherwise
-            }
-        }
-    }
-
-    fn pending(&mut self, pending: &proto::PendingPolicy) -> PendingPolicy {
-        let delay = pending.delay.as_ref().map(|delay| PendingPolicy::Delay { days: delay.days });
-        let delivered = pending.delivered.as_ref().map(|_| PendingPolicy::UntilDelivered);
-        self.choose("pending", "delay, delivered", [delay, delivered, None], PendingPolicy::Immediate)
+        choose(&mut self.0, &format!("program.{field}"), of, given, otherwise)
     }
 
     /// The expiry that `field` holds.
-    pub(super) fn expiry(&mut self, field: &str, expiry: &proto::ExpiryPolicy) -> ExpiryPolicy {
-        let after = expiry.period.as_ref().map(|given| ExpiryPolicy::Period {
-            period: period(given.period.as_ref()),
-            extend_to: match given.extend_to() {
-                proto::PeriodEnd::Unspecified => None,
-                proto::PeriodEnd::Month => Some(PeriodEnd::Month),
-                proto::PeriodEnd::Quarter => Some(PeriodEnd::Quarter),
-                proto::PeriodEnd::HalfYear => Some(PeriodEnd::HalfYear),
-                proto::PeriodEnd::Year => Some(PeriodEnd::Year),
-            },
-        });
-        let day = |date: &proto::MonthDay| MonthDay { month: small(date.month), day: small(date.day) };
-        let fixed =
-            expiry.fixed_dates.as_ref().map(|given| ExpiryPolicy::FixedDates(given.dates.iter().map(day).collect()));
-        let sliding = expiry.sliding.as_ref().map(|given| ExpiryPolicy::Sliding(period(given.period.as_ref())));
-        self.choose(field, "period, fixed_dates, sliding", [after, fixed, sliding], ExpiryPolicy::Never)
+    pub(super) fn expiry(&mut self, field: &str, given: &proto::ExpiryPolicy) -> ExpiryPolicy {
+        expiry(&mut self.0, &format!("program.{field}"), given)
     }
 
     fn overdraft(&mut self, policy: &proto::NegativeBalancePolicy) -> OverdraftPolicy {
@@ -114,21 +89,6 @@ fn to_redemption(terms: Redemption) -> proto::Redemption {
     }
 }
 
-/// A month or day; the contract's rules keep it small.
-fn small(number: i32) -> i8 {
-    i8::try_from(number).unwrap_or(i8::MAX)
-}
-
-/// A length of time; a day where it is absent, which the contract refuses.
-pub(super) fn period(given: Option<&proto::Period>) -> Period {
-    let unit = match given.map(proto::Period::unit) {
-        Some(proto::PeriodUnit::Month) => PeriodUnit::Month,
-        Some(proto::PeriodUnit::Year) => PeriodUnit::Year,
-        Some(proto::PeriodUnit::Day | proto::PeriodUnit::Unspecified) | None => PeriodUnit::Day,
-    };
-    Period { count: given.map_or(1, |period| period.count), unit }
-}
-
 /// A program as a message.
 pub fn program(program: &Program) -> proto::Program {
     let Terms { rounding, rules, pending, expiry, overdraft, .. } = &program.terms;
@@ -141,6 +101,7 @@ pub fn program(program: &Program) -> proto::Program {
         time_zone: program.terms.time_zone.clone(),
         auto_enroll: program.terms.auto_enroll,
         delivery_earns: program.terms.delivery_earns,
+        tax_earns: program.terms.tax_earns,
         rounding: match rounding {
             Rounding::Floor => proto::Rounding::Floor,
             Rounding::HalfUp => proto::Rounding::HalfUp,
@@ -148,7 +109,7 @@ pub fn program(program: &Program) -> proto::Program {
         }
         .into(),
         earning_rules: rules.iter().map(rule::to_rule).collect(),
-        pending: to_pending(*pending),
+        pending: to_pending(pending),
         expiry: to_expiry(expiry),
         negative_balance: Some(to_overdraft(*overdraft)),
         redemption: program.terms.redemption.map(to_redemption),
@@ -163,53 +124,6 @@ pub fn program(program: &Program) -> proto::Program {
 /// What changes with every change of a program.
 pub fn etag(program: &Program) -> String {
     program.version.to_string()
-}
-
-fn to_pending(pending: PendingPolicy) -> Option<proto::PendingPolicy> {
-    match pending {
-        PendingPolicy::Immediate => None,
-        PendingPolicy::Delay { days } => {
-            Some(proto::PendingPolicy { delay: Some(proto::DelayDays { days }), delivered: None })
-        }
-        PendingPolicy::UntilDelivered => {
-            Some(proto::PendingPolicy { delay: None, delivered: Some(proto::UntilDelivered {}) })
-        }
-    }
-}
-
-/// A length of time as a message.
-pub(super) fn to_period(period: &Period) -> proto::Period {
-    let unit = match period.unit {
-        PeriodUnit::Day => proto::PeriodUnit::Day,
-        PeriodUnit::Month => proto::PeriodUnit::Month,
-        PeriodUnit::Year => proto::PeriodUnit::Year,
-    };
-    proto::Period { count: period.count, unit: unit.into() }
-}
-
-/// An expiry as a message.
-pub(super) fn to_expiry(expiry: &ExpiryPolicy) -> Option<proto::ExpiryPolicy> {
-    let to_period = |period: &Period| Some(to_period(period));
-    let mut policy = proto::ExpiryPolicy::default();
-    match expiry {
-        ExpiryPolicy::Never => return None,
-        ExpiryPolicy::Period { period, extend_to } => {
-            let extend_to = match extend_to {
-                None => proto::PeriodEnd::Unspecified,
-                Some(PeriodEnd::Month) => proto::PeriodEnd::Month,
-                Some(PeriodEnd::Quarter) => proto::PeriodEnd::Quarter,
-                Some(PeriodEnd::HalfYear) => proto::PeriodEnd::HalfYear,
-                Some(PeriodEnd::Year) => proto::PeriodEnd::Year,
-            };
-            policy.period = Some(proto::PeriodExpiry { period: to_period(period), extend_to: extend_to.into() });
-        }
-        ExpiryPolicy::FixedDates(dates) => {
-            let day = |date: &MonthDay| proto::MonthDay { month: date.month.into(), day: date.day.into() };
-            policy.fixed_dates = Some(proto::FixedDatesExpiry { dates: dates.iter().map(day).collect() });
-        }
-        ExpiryPolicy::Sliding(period) => policy.sliding = Some(proto::SlidingExpiry { period: to_period(period) }),
-    }
-    Some(policy)
 }
 
 fn to_overdraft(overdraft: OverdraftPolicy) -> proto::NegativeBalancePolicy {

@@ -25,6 +25,7 @@ pub fn purchase(message: Option<&proto::Purchase>) -> Result<Purchase, Refused> 
         labels: line.labels.clone(),
         quantity: line.quantity,
         price_minor: line.price_minor,
+        tax_minor: line.tax_minor,
         delivery_minor: line.delivery_minor,
     };
     let setting = Setting {

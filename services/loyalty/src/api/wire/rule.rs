@@ -5,6 +5,7 @@ use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Timestamp, Violation};
 use guanxi_rpc::convert;
 
+use super::expiry::{expiry, to_own_expiry};
 use crate::domain::cap::{Cap, CapPeriod};
 use crate::domain::condition::Condition;
 use crate::domain::points::Points;
@@ -38,6 +39,7 @@ pub fn rule(given: &proto::EarningRule, field: &str, wrong: &mut Vec<Violation>)
         start_time: instant(given.start_time.as_ref(), &format!("{field}.start_time"), wrong),
         end_time: instant(given.end_time.as_ref(), &format!("{field}.end_time"), wrong),
         caps: given.caps.iter().map(cap).collect(),
+        expiry: given.expiry.as_ref().map(|given| expiry(wrong, &format!("{field}.expiry"), given)),
         effect: effect(given, field, wrong),
     }
 }
@@ -122,6 +124,7 @@ pub fn to_rule(rule: &EarningRule) -> proto::EarningRule {
         start_time: rule.start_time.map(to_proto),
         end_time: rule.end_time.map(to_proto),
         caps: rule.caps.iter().map(to_cap).collect(),
+        expiry: rule.expiry.as_ref().map(to_own_expiry),
         trigger: proto::RuleTrigger::Order.into(),
         ..proto::EarningRule::default()
     };

@@ -5,7 +5,8 @@ use guanxi_contracts::time::to_proto;
 use guanxi_kernel::Timestamp;
 use guanxi_kernel::name::MemberId;
 
-use super::program::{Wrong, period, to_expiry, to_period};
+use super::expiry::{period, to_own_expiry, to_period};
+use super::program::Wrong;
 use crate::domain::ladder::{Ladder, Outlook, Standing};
 use crate::domain::tier::{Basis, Calendar, Downgrade, Tier, TierPolicy, Upgrade, Validity, Window};
 
@@ -59,7 +60,7 @@ pub(super) fn to_policy(policy: &TierPolicy) -> proto::TierPolicy {
         id: tier.id.clone(),
         display_name: tier.display_name.clone(),
         threshold: tier.threshold,
-        expiry: tier.expiry.as_ref().and_then(to_expiry),
+        expiry: tier.expiry.as_ref().map(to_own_expiry),
     };
     let mut window = proto::TierWindow::default();
     match policy.window {

@@ -105,11 +105,14 @@ proptest! {
         doings in prop::collection::vec((0..12_i64, doing()), 1..40),
         expiry in expiry(),
         overdraft in overdraft(),
-        pending in any::<bool>(),
+        pending in super::laws::pending(),
+        own in any::<bool>(),
     ) {
-        let mut till = Till::with(expiry, overdraft);
-        if pending {
-            till = till.waits_for_delivery();
+        let mut till = Till::with(expiry, overdraft).waits(pending);
+        if own {
+            let mut rule = till.program.terms.rules[0].clone();
+            (rule.id, rule.expiry) = ("own".into(), Some(expiring_after(15)));
+            till.program.terms.rules.push(rule);
         }
         for (number, (days, doing)) in doings.iter().enumerate() {
             till.after_days(*days);

@@ -7,6 +7,7 @@ mod laws;
 mod moves;
 mod reference;
 mod rules;
+mod terms;
 mod tiers;
 
 use guanxi_kernel::name::{CustomerId, MemberId};
@@ -21,9 +22,10 @@ use super::earning::tests::{line, purchase};
 use super::entry::{Entry, HoldId};
 use super::expiry::{ExpiryPolicy, Period, PeriodUnit};
 use super::hold::{DEFAULT_TTL, HoldError, PlaceHold};
+use super::pending::{PendingPolicy, TimedOut};
 use super::points::Points;
 use super::program::tests::{program, terms};
-use super::program::{OverdraftPolicy, PendingPolicy, Program, ProgramId, Terms};
+use super::program::{OverdraftPolicy, Program, ProgramId, Terms};
 use super::purchase::{Purchase, PurchaseLine};
 use super::returns::{Extent, Return, ReturnError, Returned, ReturnedLine, Source};
 use super::spending::{Earn, Earned, Insufficient, Spend};
@@ -85,8 +87,12 @@ impl Till {
         Self::new(terms())
     }
 
-    fn waits_for_delivery(mut self) -> Self {
-        self.program.terms.pending = PendingPolicy::UntilDelivered;
+    fn waits_for_delivery(self) -> Self {
+        self.waits(PendingPolicy::UntilDelivered)
+    }
+
+    fn waits(mut self, pending: PendingPolicy) -> Self {
+        self.program.terms.pending = pending;
         self
     }
 
@@ -196,8 +202,12 @@ impl Till {
     }
 
     fn deliver(&mut self, number: &str) -> Points {
-        let id = (&order(number)).into();
-        let activated = self.account.activate(&self.program, id, self.now, self.now);
+        self.deliver_at(number, self.now)
+    }
+
+    /// Delivered at a moment that may be over.
+    fn deliver_at(&mut self, number: &str, at: Timestamp) -> Points {
+        let activated = self.account.activate(&self.program, (&order(number)).into(), at, self.now);
         self.keep(activated)
     }
 

@@ -3,6 +3,8 @@
 
 use jiff::Timestamp;
 
+use super::super::expiry::ExpiryPolicy;
+use super::super::pending::Start;
 use super::super::program::Program;
 
 /// What happened, in order, each at its own time.
@@ -38,6 +40,12 @@ struct Point {
     earned: Timestamp,
     active_from: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    /// Of what never was active: when that is over.
+    cancelled_at: Option<Timestamp>,
+    /// Until when a delivery makes it active earlier.
+    waits_until: Option<Timestamp>,
+    /// The expiry of its rule.
+    own: Option<ExpiryPolicy>,
     place: Place,
 }
 
@@ -53,6 +61,7 @@ impl Model {
     pub(super) fn run(program: &Program, history: &[(Timestamp, Happening)], without: impl Fn(usize) -> bool) -> Self {
         let mut model = Self::default();
         for (now, happening) in history {
+            model.pay(*now);
             match *happening {
                 Happening::Earn { order, points } if !without(order) => model.earn(program, order, points, *now),
                 Happening::Deliver { order } => model.deliver(program, order, *now),
@@ -69,10 +78,24 @@ impl Model {
     }
 
     fn earn(&mut self, program: &Program, order: usize, points: i64, now: Timestamp) {
-        let active_from = program.active_from(now, None);
-        let expires_at = active_from.and_then(|from| program.expires_at(from));
-        for _ in 0..points {
-            self.points.push(Point { order: Some(order), earned: now, active_from, expires_at, place: Place::Lot });
+        let Start { active_from, cancelled_at, waits_until } = program.start(now, None);
+        // A third of it is of the rule that has an expiry of its own, where there is one.
+        let own = program.terms.rules.iter().find_map(|rule| rule.expiry.clone());
+        let of_own = own.as_ref().map_or(0, |_| points / 3);
+        for at in 0..points {
+            let own = own.clone().filter(|_| at >= points - of_own);
+            let expires_at = active_from.and_then(|from| program.expires_at_in(own.as_ref(), None, from));
+            let order = Some(order);
+            self.points.push(Point {
+                order,
+                earned: now,
+                active_from,
+                expires_at,
+                cancelled_at,
+                waits_until,
+                own,
+                place: Place::Lot,
+            });
         }
         self.pay(now);
     }
@@ -81,15 +104,28 @@ impl Model {
         let own = days.map(|days| now.checked_add(jiff::SignedDuration::from_hours(24 * days)).expect("in range"));
         let expires_at = own.or_else(|| program.expires_at(now));
         for _ in 0..points {
-            self.points.push(Point { order: None, earned: now, active_from: Some(now), expires_at, place: Place::Lot });
+            self.points.push(Point {
+                order: None,
+                earned: now,
+                active_from: Some(now),
+                expires_at,
+                cancelled_at: None,
+                waits_until: None,
+                own: None,
+                place: Place::Lot,
+            });
         }
         self.pay(now);
     }
 
     fn deliver(&mut self, program: &Program, order: usize, now: Timestamp) {
-        for point in self.points.iter_mut().filter(|point| point.order == Some(order) && point.active_from.is_none()) {
+        let waits = |point: &&mut Point| match point.active_from {
+            None => point.cancelled_at.is_none_or(|end| now < end),
+            Some(from) => point.waits_until == Some(from) && now < from,
+        };
+        for point in self.points.iter_mut().filter(|point| point.order == Some(order)).filter(waits) {
             point.active_from = Some(now);
-            point.expires_at = program.expires_at(now);
+            point.expires_at = program.expires_at_in(point.own.as_ref(), None, now);
         }
         self.pay(now);
     }
@@ -145,10 +181,12 @@ impl Model {
 
 impl Point {
     fn waits(&self, now: Timestamp) -> bool {
-        self.place == Place::Lot && self.active_from.is_none_or(|from| from > now)
+        let is_cancelled = self.active_from.is_none() && self.cancelled_at.is_some_and(|end| end <= now);
+        self.place == Place::Lot && !is_cancelled && self.active_from.is_none_or(|from| from > now)
     }
 
     fn is_good(&self, now: Timestamp) -> bool {
-        self.place == Place::Lot && !self.waits(now) && self.expires_at.is_none_or(|expires| expires > now)
+        let has_begun = self.active_from.is_some_and(|from| from <= now);
+        self.place == Place::Lot && has_begun && self.expires_at.is_none_or(|expires| expires > now)
     }
 }

@@ -239,14 +239,15 @@ impl Rows {
     }
 
     /// The arrays are unnested side by side among what is selected: as a table (`FROM unnest(…)`), which Citus needs, each of
-    /// them would be kept on the way, 2 µs for each row.
+    /// them would be kept on the way, 2 µs for each row. A column that is the same in every row travels once: where its
+    /// array has ended, its first value stands. The statement is the same either way, so it is planned once.
     fn arrays(self, from: usize, spread: bool) -> (String, Vec<Value>) {
         let mut picks = Vec::new();
         let mut arrays = Vec::new();
         let mut names = Vec::new();
         let mut columns = Vec::new();
         let mut values = Vec::new();
-        for (at, (column, cells)) in self.table.columns.iter().zip(self.cells).enumerate() {
+        for (at, (column, mut cells)) in self.table.columns.iter().zip(self.cells).enumerate() {
             let (sql_type, null) = match column.holds {
                 Type::Uuid => ("uuid", "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"),
                 Type::Int => ("int8", "(-9223372036854775808)::int8"),
@@ -256,12 +257,20 @@ impl Rows {
                 Type::Bool => ("bool", "NULL"),
             };
             let name = column.name;
-            picks.push(if column.nullable {
-                format!("NULLIF(u.{name}, {null}) AS {name}")
-            } else {
-                format!("u.{name}")
-            });
             let parameter = format!("${}::{sql_type}[]", from + at);
+            // The first column is always whole: it says how many rows there are.
+            let value = match at {
+                0 => format!("u.{name}"),
+                _ => format!("COALESCE(u.{name}, ({parameter})[1])"),
+            };
+            picks.push(match (column.nullable, at) {
+                (true, _) => format!("NULLIF({value}, {null}) AS {name}"),
+                (false, 0) => value,
+                (false, _) => format!("{value} AS {name}"),
+            });
+            if at > 0 && cells.windows(2).all(|pair| pair[0] == pair[1]) {
+                cells.truncate(1);
+            }
             columns.push(format!("unnest({parameter}) AS {name}"));
             arrays.push(parameter);
             names.push(name);

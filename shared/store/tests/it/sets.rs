@@ -71,6 +71,23 @@ on_both! {
         assert_eq!(points, [1, 10, 3]);
     }
 
+    async fn what_is_the_same_in_every_row_is_written_to_every_row(fixture: &Fixture) {
+        let ids = [new_id(), new_id(), new_id()];
+        let (parent, instant) = (new_id(), at("2024-02-29T23:59:59.000001Z"));
+        fixture.db.slice(&Call::internal("test"), |tx| async move {
+            let mut rows = Rows::new(&ACCOUNT);
+            for id in ids {
+                rows.push([id.into(), 7_i64.into(), "same".into(), instant.into(), Cell::Null, true.into(), parent.into(), Cell::Null]);
+            }
+            rows.insert(&tx).await
+        }).await.unwrap();
+        let sql = "SELECT COUNT(*) AS n FROM account WHERE points = 7 AND note = 'same' AND at = $1 AND raw IS NULL AND open \
+                   AND parent = $2 AND level IS NULL";
+        let values = [time::to_column(instant).into(), parent.into()];
+        let row = fixture.db.unfiltered().query_one_raw(Statement::from_sql_and_values(fixture.db.backend(), sql, values)).await.unwrap().unwrap();
+        assert_eq!(row.try_get::<i64>("", "n").unwrap(), 3);
+    }
+
     async fn rows_that_exist_are_left_by_insert_new(fixture: &Fixture) {
         let id = new_id();
         let inserted = fixture.db.slice(&Call::internal("test"), |tx| async move {

@@ -13,6 +13,7 @@ mod earning;
 mod flow;
 mod gift_cards;
 mod holds;
+mod hour;
 mod members;
 mod occasions;
 mod olist;

@@ -254,7 +254,7 @@ impl Account {
                         EntryKind::Activate => self.orders.get(&entry.order?)?.kept_points(),
                         _ => return None,
                     };
-                    let record = self.orders.get(&entry.order?)?;
+                    let record = self.orders.get(&entry.order?).filter(|record| !record.is_award())?;
                     record.earned.map(|_| ())?;
                     Some(Amount { at: micro(entry.active_from?), amount: points })
                 };

@@ -39,6 +39,7 @@ guanxi_testkit::matrix! {
             program: name.clone(),
             customer: customer(9).to_string(),
             enroll_time: None,
+            referral_code: String::new(),
         };
         assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");

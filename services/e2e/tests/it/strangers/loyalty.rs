@@ -36,6 +36,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
                 program: t.program.clone(),
                 customer: t.customer.clone(),
                 enroll_time: None,
+                referral_code: String::new(),
             },
         ),
         row("MemberService/GetMember", Missing, GetMemberRequest { name: member.clone() }),

@@ -1,6 +1,7 @@
 //! Between the contracts and the domain.
 
 pub mod campaign;
+pub mod challenge;
 pub mod coupon;
 pub mod ledger;
 pub mod occasion;
@@ -8,5 +9,6 @@ pub mod outcome;
 pub mod posting;
 pub mod program;
 pub mod purchase;
+pub mod referral;
 pub mod rule;
 pub mod tier;

@@ -4,7 +4,7 @@ use guanxi_contracts::loyalty::v1 as proto;
 use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
-use super::{occasion, rule, tier};
+use super::{occasion, referral, rule, tier};
 use crate::domain::expiry::{ExpiryPolicy, MonthDay, Period, PeriodEnd, PeriodUnit};
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, PendingPolicy, Program, Rounding, Terms};
@@ -36,6 +36,8 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         tiers_version: 0,
         occasions: program.occasions.iter().map(occasion::rule).collect(),
         occasions_version: 0,
+        referral: program.referral.as_ref().map(|given| referral::terms(given, &mut wrong.0)),
+        referral_version: 0,
     };
     if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
 }
@@ -154,6 +156,7 @@ pub fn program(program: &Program) -> proto::Program {
         redemption: program.terms.redemption.map(to_redemption),
         tiers: program.terms.tiers.as_ref().map(tier::to_policy),
         occasions: program.terms.occasions.iter().map(occasion::to_rule).collect(),
+        referral: program.terms.referral.as_ref().map(referral::to_terms),
         create_time: Some(to_proto(program.create_time)),
         update_time: Some(to_proto(program.update_time)),
         etag: etag(program),

@@ -37,6 +37,7 @@ pub struct Things {
     pub gift_card_code: String,
     pub reward: String,
     pub reward_redemption: String,
+    pub challenge: String,
     pub shipment: String,
     pub package: String,
     pub event: String,
@@ -260,6 +261,18 @@ pub fn reward(program: &str) -> Reward {
     Reward { program: program.into(), display_name: "Umbrella".into(), points: 1, ..Reward::default() }
 }
 
+/// A challenge of a program: three purchases, ever.
+pub fn challenge(program: &str) -> Challenge {
+    let count = CountGoal { measure: ChallengeMeasure::Purchases.into(), target: 3, period: CapPeriod::Ever.into() };
+    Challenge {
+        program: program.into(),
+        display_name: "Thrice".into(),
+        count: Some(count),
+        points: 1,
+        ..Challenge::default()
+    }
+}
+
 /// Makes a reward that a member has redeemed: its name and the redemption's.
 async fn redeemed_reward(client: &Client, program: &str, member: &str) -> (String, String) {
     let mut rewards = client.loyalty().rewards();
@@ -354,6 +367,9 @@ pub async fn make(client: &Client) -> Things {
     let (coupon_batch, coupon, redemption) = coupons(client, &program).await;
     let (gift_card, gift_card_code) = gift_card(client).await;
     let (reward, reward_redemption) = redeemed_reward(client, &program, &member).await;
+    let (challenge_id, made) = ("thrice".into(), Some(challenge(&program)));
+    let request = CreateChallengeRequest { request_id: request_id(), challenge_id, challenge: made };
+    let challenge = loyalty.challenges().create_challenge(request).await.unwrap().into_inner().challenge.unwrap().name;
 
     let sent = shipment(client, Some(number())).await;
     let undated =
@@ -401,6 +417,7 @@ pub async fn make(client: &Client) -> Things {
         gift_card_code,
         reward,
         reward_redemption,
+        challenge,
         shipment,
         package,
         event,

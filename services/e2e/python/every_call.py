@@ -13,6 +13,7 @@ import time
 import traceback
 
 import campaigns
+import challenges
 import cases
 import common
 import coupons
@@ -59,6 +60,9 @@ PARTS = [
     points.bad_requests,
     occasions.birthdays,
     occasions.bad_requests,
+    challenges.challenges,
+    challenges.referrals,
+    challenges.bad_requests,
     tiers.standings,
     tiers.grants,
     tiers.bad_requests,

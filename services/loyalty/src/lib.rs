@@ -11,12 +11,14 @@ pub mod settings;
 pub mod store;
 
 use guanxi_contracts::server::loyalty_v1::campaign_service_server::CampaignServiceServer;
+use guanxi_contracts::server::loyalty_v1::challenge_service_server::ChallengeServiceServer;
 use guanxi_contracts::server::loyalty_v1::coupon_service_server::CouponServiceServer;
 use guanxi_contracts::server::loyalty_v1::gift_card_service_server::GiftCardServiceServer;
 use guanxi_contracts::server::loyalty_v1::ledger_service_server::LedgerServiceServer;
 use guanxi_contracts::server::loyalty_v1::member_service_server::MemberServiceServer;
 use guanxi_contracts::server::loyalty_v1::points_service_server::PointsServiceServer;
 use guanxi_contracts::server::loyalty_v1::program_service_server::ProgramServiceServer;
+use guanxi_contracts::server::loyalty_v1::referral_service_server::ReferralServiceServer;
 use guanxi_contracts::server::loyalty_v1::reward_service_server::RewardServiceServer;
 use guanxi_runtime::{Module, ModuleContext, Service, StartError};
 use guanxi_store::GroupCommit;
@@ -53,12 +55,15 @@ pub fn module(ctx: &ModuleContext) -> Result<Module, StartError> {
         .serve(CouponServiceServer::new(api::Coupons::new(&db, &coupons, &ctx.jobs())))
         .serve(GiftCardServiceServer::new(api::GiftCards::new(&db)))
         .serve(RewardServiceServer::new(api::Rewards::new(&db, &rewards)))
+        .serve(ChallengeServiceServer::new(api::Challenges::new(&db, &programs)))
+        .serve(ReferralServiceServer::new(api::Referrals::new(&db)))
         .consume("customer", events::RecordOrders::new(&programs))
         .consume("customer", events::CancelOrders::new(&programs))
         .consume("customer", events::ReturnOrders::new(&programs))
         .consume("logistics", events::DeliverShipments::new(&programs))
         .every(settings.sweep_interval, jobs::Sweep::new(&programs))
         .every(settings.sweep_interval, jobs::Celebrate::new(&programs))
+        .every(settings.goals_interval, jobs::SettleGoals::new(&programs))
         .job(jobs::VerifyLedger)
         .job(jobs::BacktestRule)
         .job(jobs::CreateCoupons)

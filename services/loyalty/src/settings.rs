@@ -17,6 +17,9 @@ pub struct Settings {
     /// spent depends on it.
     #[serde(with = "guanxi_runtime::settings::duration")]
     pub sweep_interval: Duration,
+    /// How often what follows from orders is worked out: awards of challenges, payments of referrals. 1 s to 24 h.
+    #[serde(with = "guanxi_runtime::settings::duration")]
+    pub goals_interval: Duration,
     /// How many commits of coupons are under way at once on PostgreSQL: 1 to 16. Those of one batch wait for each other
     /// whatever is said here.
     pub coupons_lanes: usize,
@@ -33,6 +36,7 @@ impl Default for Settings {
             points_lanes: 2,
             points_batch: 512,
             sweep_interval: Duration::from_secs(600),
+            goals_interval: Duration::from_secs(10),
             coupons_lanes: 1,
             coupons_batch: 512,
             coupons_reminder_interval: Duration::from_secs(600),
@@ -49,6 +53,9 @@ impl Section for Settings {
         let interval = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&self.sweep_interval);
         let given = format!("{:?}", self.sweep_interval);
         faults.require(interval, &format!("{path}.sweep_interval"), given, "must be from 1s to 24h");
+        let interval = (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&self.goals_interval);
+        let given = format!("{:?}", self.goals_interval);
+        faults.require(interval, &format!("{path}.goals_interval"), given, "must be from 1s to 24h");
         let lanes = (1..=16).contains(&self.coupons_lanes);
         faults.require(lanes, &format!("{path}.coupons_lanes"), self.coupons_lanes, "must be from 1 to 16");
         let batch = (1..=1_024).contains(&self.coupons_batch);

@@ -55,6 +55,8 @@ services! {
         coupons: loyalty::v1::coupon_service_client::CouponServiceClient;
         gift_cards: loyalty::v1::gift_card_service_client::GiftCardServiceClient;
         rewards: loyalty::v1::reward_service_client::RewardServiceClient;
+        challenges: loyalty::v1::challenge_service_client::ChallengeServiceClient;
+        referrals: loyalty::v1::referral_service_client::ReferralServiceClient;
     }
     logistics "logistics" Logistics {
         shipments: logistics::v1::shipment_service_client::ShipmentServiceClient;

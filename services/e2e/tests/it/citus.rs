@@ -13,10 +13,12 @@ use guanxi_testkit::process::{Plan, SERVICES};
 const WHOLE: [&str; 6] = ["inbox_position", "job_schedule", "lease", "migration", "outbox_consumer", "outbox_head"];
 
 /// What asks every server and may, since it runs once for each pass of a relay or of a runner of jobs, not for each call.
-const BACKGROUND: [&str; 3] = [
+const BACKGROUND: [&str; 5] = [
     "SELECT partition, CAST(SUM(events) AS bigint) AS events FROM outbox WHERE first_number IS NULL",
     "SELECT root_id, partition, events, body FROM outbox WHERE partition = ANY",
     "SELECT root_id, kind, state, organization, request,",
+    "SELECT root_id, goal_id FROM goals_due ORDER BY root_id",
+    "SELECT DISTINCT reward FROM challenge_awards WHERE reward_state",
 ];
 
 /// What asks every server and may, since it is measured every quarter of a minute, whatever is called.
@@ -31,13 +33,15 @@ const MEASURES: [&str; 6] = [
 
 /// What runs with calls or events and asks every server all the same: it works on Citus, and costs more there. A list that
 /// may become shorter.
-const ASKS_ALL: [&str; 5] = [
+const ASKS_ALL: [&str; 6] = [
     // Each order that becomes known: who waits for it.
     "SELECT root_id, event_id, body FROM inbox WHERE state = $2 AND waits_for = ANY",
     // Each batch of orders: whether the programs of its organisations have changed.
     "SELECT root_id, version, campaigns FROM programs WHERE organization = ANY",
     // Once in each process for each change of a program or of a campaign of it.
     "SELECT * FROM campaigns WHERE program = ANY",
+    // The same of its challenges.
+    "SELECT * FROM challenges WHERE program = ANY",
     // Each batch of orders: bad reviews that came before them.
     "SELECT root_id, order_id, organization, review_time FROM reviews WHERE rating <= $2 AND order_id = ANY",
     // Each batch of scans: the other packages of their shipments. A package is its own root.

@@ -37,6 +37,7 @@ pub struct Things {
     pub gift_card_code: String,
     pub reward: String,
     pub reward_redemption: String,
+    pub challenge: String,
     pub shipment: String,
     pub package: String,
     pub event: String,
@@ -206,7 +207,13 @@ pub async fn earning_member(client: &Client) {
     let request = CreateProgramRequest { request_id: request_id(), program_id, program: made };
     let program = loyalty.programs().create_program(request).await.unwrap().into_inner().program.unwrap().name;
     let (request_id, enroll_time) = (request_id(), None);
-    let request = EnrollMemberRequest { request_id, program, customer: customer.clone(), enroll_time };
+    let request = EnrollMemberRequest {
+        request_id,
+        program,
+        customer: customer.clone(),
+        enroll_time,
+        referral_code: String::new(),
+    };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {
         request_id: guanxi_client::request_id(),
@@ -252,6 +259,18 @@ async fn coupons(client: &Client, program: &str) -> (String, String, String) {
 /// A reward of a program, for a point.
 pub fn reward(program: &str) -> Reward {
     Reward { program: program.into(), display_name: "Umbrella".into(), points: 1, ..Reward::default() }
+}
+
+/// A challenge of a program: three purchases, ever.
+pub fn challenge(program: &str) -> Challenge {
+    let count = CountGoal { measure: ChallengeMeasure::Purchases.into(), target: 3, period: CapPeriod::Ever.into() };
+    Challenge {
+        program: program.into(),
+        display_name: "Thrice".into(),
+        count: Some(count),
+        points: 1,
+        ..Challenge::default()
+    }
 }
 
 /// Makes a reward that a member has redeemed: its name and the redemption's.
@@ -321,6 +340,7 @@ pub async fn make(client: &Client) -> Things {
         program: program.clone(),
         customer: customer.clone(),
         enroll_time: None,
+        referral_code: String::new(),
     };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {
@@ -347,6 +367,9 @@ pub async fn make(client: &Client) -> Things {
     let (coupon_batch, coupon, redemption) = coupons(client, &program).await;
     let (gift_card, gift_card_code) = gift_card(client).await;
     let (reward, reward_redemption) = redeemed_reward(client, &program, &member).await;
+    let (challenge_id, made) = ("thrice".into(), Some(challenge(&program)));
+    let request = CreateChallengeRequest { request_id: request_id(), challenge_id, challenge: made };
+    let challenge = loyalty.challenges().create_challenge(request).await.unwrap().into_inner().challenge.unwrap().name;
 
     let sent = shipment(client, Some(number())).await;
     let undated =
@@ -394,6 +417,7 @@ pub async fn make(client: &Client) -> Things {
         gift_card_code,
         reward,
         reward_redemption,
+        challenge,
         shipment,
         package,
         event,

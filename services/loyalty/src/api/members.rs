@@ -21,7 +21,7 @@ use crate::domain::ledger::{Book, Command, LedgerError};
 use crate::domain::program::{Program, ProgramId};
 use crate::domain::ranking::GrantError;
 use crate::store::programs::Programs;
-use crate::store::{accounts, book, members, occasions, programs, reading, tiers};
+use crate::store::{accounts, book, members, occasions, programs, reading, referrals, tiers};
 
 /// Serves members.
 #[derive(Debug, Clone)]
@@ -52,6 +52,7 @@ impl MemberService for Members {
             let id = program.member(customer);
             let write = write("MemberService/EnrollMember", id.uuid(), &message)?;
             let (program, enroll_time) = (&program, message.enroll_time.as_ref());
+            let code = message.referral_code.as_str();
             let written = self.db.command(&call, &write, |tx| async move {
                 let enroll_time = past(enroll_time, "enroll_time", tx.now())?;
                 let program = programs::writable(&tx, program).await?;
@@ -63,6 +64,9 @@ impl MemberService for Members {
                 tiers::enrolled(&tx, [(id, &program)]).await?;
                 occasions::enrolled(&tx, [(id, &program)]).await?;
                 write_all(&tx, [accounts::new(&[&member.account()])]).await?;
+                if !code.is_empty() {
+                    referrals::refer(&tx, &program, id, code).await?;
+                }
                 tx.emit(member.enrolled(false));
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
             });

@@ -1,22 +1,26 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
 mod campaigns;
+mod challenges;
 mod coupons;
 mod gift_cards;
 mod ledger;
 mod members;
 mod points;
 mod programs;
+mod referrals;
 mod rewards;
 mod wire;
 
 pub use campaigns::Campaigns;
+pub use challenges::Challenges;
 pub use coupons::Coupons;
 pub use gift_cards::GiftCards;
 pub use ledger::Ledgers;
 pub use members::Members;
 pub use points::Points;
 pub use programs::Programs;
+pub use referrals::Referrals;
 pub use rewards::Rewards;
 
 use guanxi_contracts::Message;

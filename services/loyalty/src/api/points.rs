@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 use super::wire::{ledger as wire, outcome, posting, purchase};
 use super::{past, reply};
 use crate::domain::adjusting::{Adjust, Asked};
+use crate::domain::award;
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
 use crate::domain::entry::{HoldId, OrderId};
@@ -367,11 +368,14 @@ impl PointsService for Points {
     }
 }
 
-/// An order. What rewards cost has names of its own, which only rewards use.
+/// An order. What rewards cost and awards give has names of its own, which only those use.
 pub(super) fn order(name: &str) -> Result<OrderName, Refused> {
     let order: OrderName = convert::name(name, "order")?;
     if order.source() == reward::SOURCE {
         return Err(Refused::invalid("order", "SOURCE_RESERVED", "orders of this source are redemptions of rewards"));
+    }
+    if order.source() == award::SOURCE {
+        return Err(Refused::invalid("order", "SOURCE_RESERVED", "orders of this source are awards"));
     }
     Ok(order)
 }

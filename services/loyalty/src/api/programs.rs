@@ -34,6 +34,7 @@ const CHANGEABLE: &[&str] = &[
     "redemption",
     "tiers",
     "occasions",
+    "referral",
 ];
 
 /// Serves programs.
@@ -211,5 +212,7 @@ fn merged(old: &Terms, new: &Terms, mask: &FieldMask) -> Terms {
         tiers_version: old.tiers_version,
         occasions: pick("occasions").occasions.clone(),
         occasions_version: old.occasions_version,
+        referral: pick("referral").referral.clone(),
+        referral_version: old.referral_version,
     }
 }

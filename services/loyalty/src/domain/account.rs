@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guanxi_kernel::name::{CustomerId, MemberId};
-use guanxi_kernel::{OrderName, OrganizationId};
+use guanxi_kernel::{OrderName, OrganizationId, Uuid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use super::cap::{Grant, Standing};
 use super::chain::ChainHash;
 use super::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId, Totals};
 use super::facts::MemberFacts;
+use super::goal::Counted;
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
@@ -57,6 +58,10 @@ pub struct Account {
     pub standing: Standing,
     /// The member's tier, where the program has tiers and it was loaded.
     pub ranking: Option<Ranking>,
+    /// Whether another member brought him, where that was loaded.
+    pub referred: bool,
+    /// What orders that were loaded count for goals.
+    pub counted: Vec<Counted>,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -84,6 +89,12 @@ pub struct Changes {
     pub adjusted: Vec<Adjusted>,
     /// Postings that have another half in the account of another member.
     pub transfers: Vec<Side>,
+    /// What orders count for goals.
+    pub counted: Vec<Counted>,
+    /// What orders that counted before count now.
+    pub recounted: Vec<Counted>,
+    /// Goals of which that may change what follows.
+    pub goals_due: BTreeSet<Uuid>,
 }
 
 /// An order that earned, as it is kept beside its record.
@@ -229,6 +240,8 @@ impl Account {
             orders: BTreeMap::new(),
             standing: Standing::default(),
             ranking: None,
+            referred: false,
+            counted: Vec::new(),
             changes: Changes::default(),
         }
     }

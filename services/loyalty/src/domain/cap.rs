@@ -36,7 +36,7 @@ pub enum CapPeriod {
 
 impl CapPeriod {
     /// Its first and last day, where it holds `day`.
-    fn around(self, day: Date) -> (Date, Date) {
+    pub(super) fn around(self, day: Date) -> (Date, Date) {
         let monday = || {
             let back = i64::from(day.weekday().to_monday_zero_offset());
             day.checked_sub(back.days()).unwrap_or(Date::MIN)

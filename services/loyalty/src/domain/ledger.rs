@@ -250,6 +250,7 @@ impl Book {
             }
             Command::Transfer(given) => self.transfer(member, given, now),
             Command::Activate(order, at) => {
+                account.referral_delivered(program, order);
                 Ok(Outcome::Activated(account.activate(program, OrderId::from(order), *at, now)))
             }
             Command::Sweep => Ok(Outcome::Swept(account.expire(now))),

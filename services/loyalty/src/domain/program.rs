@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::campaign::Campaign;
+use super::challenge::Challenge;
 use super::expiry::ExpiryPolicy;
 use super::occasion::OccasionRule;
 use super::pending::{PendingPolicy, Start};
 use super::points::Points;
 use super::redemption::Redemption;
+use super::referral::ReferralTerms;
 use super::rule::{EarningRule, check_all};
 use super::slug::slug_id;
 use super::tier::TierPolicy;
@@ -45,6 +47,8 @@ pub struct Program {
     pub zone: TimeZone,
     /// Its campaigns, by name: all of them, whatever their dates.
     pub campaigns: Vec<Campaign>,
+    /// Its challenges, by name: all of them, whatever their dates.
+    pub challenges: Vec<Challenge>,
     /// 1, and one more with every update.
     pub version: i64,
     /// When it was made.
@@ -94,6 +98,12 @@ pub struct Terms {
     /// The version of the program with which the occasions became what they are; 0 where there never were any.
     #[serde(default)]
     pub occasions_version: i64,
+    /// What bringing others pays; `None` where it pays nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralTerms>,
+    /// The version of the program with which referrals became what they are; 0 where there never were any.
+    #[serde(default)]
+    pub referral_version: i64,
 }
 
 /// How a sum of points is made whole.
@@ -165,6 +175,7 @@ impl Terms {
             redemption.check("redemption", &mut wrong);
         }
         wrong.extend(super::occasion::faults(&self.occasions));
+        self.referral.iter().for_each(|referral| referral.check(&mut wrong));
         match zone {
             Ok(zone) if wrong.is_empty() => Ok(zone),
             _ => Err(TermsError(wrong)),
@@ -199,9 +210,11 @@ impl Program {
         let zone = terms.check()?;
         terms.tiers_version = i64::from(terms.tiers.is_some());
         terms.occasions_version = i64::from(!terms.occasions.is_empty());
+        terms.referral_version = i64::from(terms.referral.is_some());
         terms.occasions.iter_mut().for_each(|rule| rule.since = now);
-        let campaigns = Vec::new();
-        Ok(Self { id, organization, currency, terms, zone, campaigns, version: 1, create_time: now, update_time: now })
+        let (campaigns, challenges, version) = (Vec::new(), Vec::new(), 1);
+        let (create_time, update_time) = (now, now);
+        Ok(Self { id, organization, currency, terms, zone, campaigns, challenges, version, create_time, update_time })
     }
 
     /// The program under other terms, from now on.
@@ -218,6 +231,8 @@ impl Program {
         }
         let same = terms.occasions == self.terms.occasions && terms.time_zone == self.terms.time_zone;
         terms.occasions_version = if same { self.terms.occasions_version } else { self.version + 1 };
+        let same = terms.referral == self.terms.referral;
+        terms.referral_version = if same { self.terms.referral_version } else { self.version + 1 };
         Ok(Self { terms, zone, version: self.version + 1, update_time: now, ..self.clone() })
     }
 
@@ -276,6 +291,8 @@ pub(crate) mod tests {
             tiers_version: 0,
             occasions: Vec::new(),
             occasions_version: 0,
+            referral: None,
+            referral_version: 0,
         }
     }
 

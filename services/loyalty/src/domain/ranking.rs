@@ -252,7 +252,7 @@ impl Account {
                 let mut activated = BTreeSet::new();
                 let mut amount = |entry: &Entry| {
                     let (order, at) = (entry.order?, micro(entry.active_from?));
-                    let record = self.orders.get(&order)?;
+                    let record = self.orders.get(&order).filter(|record| !record.is_award())?;
                     record.earned.map(|_| ())?;
                     let points = match entry.kind {
                         EntryKind::Earn => entry.points.get(),

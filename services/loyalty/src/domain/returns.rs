@@ -210,6 +210,7 @@ impl Account {
         }
         let refunds = undraw(&mut record.detail.paid_by, refund);
         *self.record_of(&given.order) = record;
+        self.recount(order);
         let counted = counted.into_iter().map(|line| (order, given.return_id.clone(), line));
         self.changes.returns.extend(counted);
 

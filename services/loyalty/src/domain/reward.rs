@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::ledger::{Book, Command, LedgerError, Outcome};
 use super::points::Points;
 use super::program::ProgramId;
-use super::returns::{Return, Source};
+use super::returns::{Return, Returned, Source};
 use super::slug::slug_id;
 use super::spending::{Insufficient, Spend};
 
@@ -98,7 +98,7 @@ pub struct Redemption {
     pub member: MemberId,
     /// Where it stands.
     pub state: State,
-    /// The points that it took.
+    /// The points that it took; 0 where a challenge gave it.
     pub points: Points,
     /// What the shop collects besides.
     pub price_minor: i64,
@@ -259,6 +259,34 @@ impl Reward {
         Ok((redemption, outcome))
     }
 
+    /// Gives one of the stock to a member for nothing; `None` where none is left.
+    pub fn grant(&mut self, member: MemberId, id: Uuid, now: Timestamp) -> Option<Redemption> {
+        if self.terms.stock_total.is_some_and(|stock| self.redeemed >= stock) {
+            return None;
+        }
+        self.redeemed += 1;
+        Some(Redemption {
+            id,
+            reward: self.id.clone(),
+            member,
+            state: State::Pending,
+            points: Points::ZERO,
+            price_minor: 0,
+            create_time: now,
+            update_time: now,
+        })
+    }
+
+    /// Takes back what was granted; `false` where it was handed over, or cancelled before.
+    pub fn recall(&mut self, redemption: &mut Redemption, now: Timestamp) -> bool {
+        if redemption.state.has_ended() {
+            return false;
+        }
+        self.redeemed -= 1;
+        (redemption.state, redemption.update_time) = (State::Cancelled, now);
+        true
+    }
+
     /// Gives points and stock back.
     ///
     /// # Errors
@@ -272,7 +300,13 @@ impl Reward {
         if redemption.state.has_ended() {
             return Err(RewardError::Ended(redemption.state));
         }
-        let outcome = book.decide(redemption.member, &self.command(&Act::Cancel(redemption.id), now), now)?;
+        let outcome = if redemption.points.is_zero() {
+            let unknown = LedgerError::UnknownMember(redemption.member);
+            let account = book.accounts.get(&redemption.member).ok_or(unknown)?;
+            Outcome::Returned(Returned::default(), account.balance(now))
+        } else {
+            book.decide(redemption.member, &self.command(&Act::Cancel(redemption.id), now), now)?
+        };
         self.redeemed -= 1;
         (redemption.state, redemption.update_time) = (State::Cancelled, now);
         Ok(outcome)

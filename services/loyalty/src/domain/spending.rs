@@ -147,8 +147,9 @@ impl Account {
             return Err(EarnError::AccountFull);
         }
         let tier = facts.tier.clone();
-        self.remember(earn, facts, &earning, budgets);
         self.record_of(&earn.order).earn(&earn.purchase, &earning);
+        self.count(program, earn, &facts);
+        self.remember(earn, facts, &earning, budgets);
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
         let start = program.start(earn.effective_time, delivered);

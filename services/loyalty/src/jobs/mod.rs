@@ -1,10 +1,11 @@
 //! What loyalty does by itself: writing what time did, checking the ledger, testing drafts of rules, making coupons and
-//! reminding of them.
+//! reminding of them, giving what challenges and referrals give.
 
 mod backtest;
 mod celebrate;
 mod create_coupons;
 mod remind_coupons;
+mod settle_goals;
 mod sweep;
 mod verify;
 
@@ -12,5 +13,6 @@ pub use backtest::{BACKTEST_RULE, Backtest, BacktestRule};
 pub use celebrate::Celebrate;
 pub use create_coupons::{CREATE_COUPONS, CreateCoupons};
 pub use remind_coupons::RemindCoupons;
+pub use settle_goals::SettleGoals;
 pub use sweep::Sweep;
 pub use verify::{VERIFY_LEDGER, VerifyLedger};

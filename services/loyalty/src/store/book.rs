@@ -14,7 +14,9 @@ use sea_orm::ConnectionTrait;
 use super::lots::Which;
 use super::member_orders::Kept;
 use super::programs::Programs;
-use super::{accounts, adjustments, earned, entries, holds, lots, member_orders, orders, outgoing, tiers, transfers};
+use super::{
+    accounts, adjustments, earned, entries, goals, holds, lots, member_orders, orders, outgoing, tiers, transfers,
+};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -99,6 +101,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     }
     earned::complete(tx, book, wanted).await?;
     tiers::complete(tx, book, wanted).await?;
+    goals::complete(tx, book, wanted).await?;
     if book.programs.values().any(|program| program.terms.pending.awaits_delivery()) {
         let earning = wanted.iter().filter_map(|(_, command)| match command {
             Command::Earn(earn) => Some(earn.order.uuid()),
@@ -228,6 +231,7 @@ pub fn changes(
     ];
     changes.extend(member_orders::changed(&set.orders)?);
     changes.extend(earned::changes(accounts, &taken)?);
+    changes.extend(goals::changes(&taken)?);
     changes.push(tiers::changes(tx, book, why)?);
     count(tx, &set.entries);
     for (member, changes) in &taken {

@@ -70,8 +70,11 @@ pub async fn save(tx: &Tx, campaign: &Campaign) -> Result<()> {
     changed(tx, &campaign.program).await
 }
 
-/// Whoever knows the program must read its campaigns again.
-async fn changed(tx: &Tx, program: &ProgramId) -> Result<()> {
+/// Whoever knows the program must read its campaigns and challenges again.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn changed(tx: &Tx, program: &ProgramId) -> Result<()> {
     let sql = "UPDATE programs SET campaigns = campaigns + 1 WHERE root_id = $1";
     let statement = Statement::from_sql_and_values(tx.backend(), sql, [program.uuid().into()]);
     tx.conn().execute_raw(statement).await?;

@@ -8,7 +8,7 @@ use guanxi_store::{Column, Result, Rows, Session, StoreError, Table, Tx, dialect
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::programs::{Column as Field, Entity, Model};
-use super::{campaigns, of_roots, organization, rows};
+use super::{campaigns, challenges, of_roots, organization, rows};
 use crate::domain::program::{Program, ProgramId};
 
 const PROGRAMS: Table = Table::new(
@@ -32,7 +32,7 @@ const PROGRAMS: Table = Table::new(
 #[derive(Debug, Clone, Default)]
 pub struct Programs(Arc<Mutex<HashMap<Uuid, Known>>>);
 
-/// A program with its campaigns, and the version of those.
+/// A program with its campaigns and challenges, and the version of those.
 #[derive(Debug, Clone)]
 struct Known {
     program: Arc<Program>,
@@ -118,6 +118,11 @@ impl Programs {
             for campaign in campaigns::of_programs(connection, &slugs).await? {
                 if let Some(program) = programs.iter_mut().find(|program| program.id == campaign.program) {
                     program.campaigns.push(campaign);
+                }
+            }
+            for challenge in challenges::of_programs(connection, &slugs).await? {
+                if let Some(program) = programs.iter_mut().find(|program| program.id == challenge.program) {
+                    program.challenges.push(challenge);
                 }
             }
         }
@@ -212,6 +217,7 @@ pub fn program(row: Model) -> Result<Program> {
         terms,
         zone,
         campaigns: Vec::new(),
+        challenges: Vec::new(),
         version: row.version,
         create_time: time::from_column(row.create_time),
         update_time: time::from_column(row.update_time),

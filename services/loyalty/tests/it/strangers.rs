@@ -39,6 +39,7 @@ guanxi_testkit::matrix! {
             program: name.clone(),
             customer: customer(9).to_string(),
             enroll_time: None,
+            referral_code: String::new(),
         };
         assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
@@ -75,6 +76,30 @@ guanxi_testkit::matrix! {
         assert_eq!(reason(points.list_entries(request).await), "NOT_FOUND");
         let request = ListExpiringRequest { member: member.clone(), until: None };
         assert_eq!(reason(points.list_expiring(request).await), "NOT_FOUND");
+        let made = crate::challenges::challenging("thrice", crate::challenges::monthly());
+        let mut challenges = strange.loyalty().challenges();
+        assert_eq!(reason(challenges.create_challenge(made.clone()).await), "NOT_FOUND");
+        let made = env.client().loyalty().challenges().create_challenge(made).await.unwrap().into_inner();
+        let made = made.challenge.unwrap();
+        let get = GetChallengeRequest { name: made.name.clone() };
+        assert_eq!(reason(challenges.get_challenge(get).await), "NOT_FOUND");
+        let listed = challenges.list_challenges(ListChallengesRequest::default()).await.unwrap().into_inner();
+        assert_eq!(listed.challenges, []);
+        let update =
+            UpdateChallengeRequest { request_id: request_id(), challenge: Some(made.clone()), update_mask: None };
+        assert_eq!(reason(challenges.update_challenge(update).await), "NOT_FOUND");
+        let progress = ListChallengeProgressRequest { member: member.clone() };
+        assert_eq!(reason(challenges.list_challenge_progress(progress).await), "NOT_FOUND");
+        let awards = ListChallengeAwardsRequest { member: member.clone(), ..ListChallengeAwardsRequest::default() };
+        assert_eq!(reason(challenges.list_challenge_awards(awards).await), "NOT_FOUND");
+        let mut referrals = strange.loyalty().referrals();
+        let code = CreateReferralCodeRequest { request_id: request_id(), member: member.clone() };
+        assert_eq!(reason(referrals.create_referral_code(code).await), "NOT_FOUND");
+        let code = GetReferralCodeRequest { member: member.clone() };
+        assert_eq!(reason(referrals.get_referral_code(code).await), "NOT_FOUND");
+        assert_eq!(reason(referrals.create_referral(crate::referrals::bringing(&member, "CODE")).await), "NOT_FOUND");
+        let listed = ListReferralsRequest { member: member.clone(), ..ListReferralsRequest::default() };
+        assert_eq!(reason(referrals.list_referrals(listed).await), "NOT_FOUND");
         env.client().loyalty().campaigns().create_campaign(creating("double", campaign())).await.unwrap();
         let mut campaigns = strange.loyalty().campaigns();
         let name = "campaigns/double".to_owned();

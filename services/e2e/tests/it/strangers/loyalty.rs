@@ -36,6 +36,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
                 program: t.program.clone(),
                 customer: t.customer.clone(),
                 enroll_time: None,
+                referral_code: String::new(),
             },
         ),
         row("MemberService/GetMember", Missing, GetMemberRequest { name: member.clone() }),
@@ -205,7 +206,7 @@ pub fn rows(t: &Things) -> Vec<Row> {
         row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
     ];
-    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).chain(rewards(t)).collect()
+    points.into_iter().chain(coupons(t)).chain(gift_cards(t)).chain(rewards(t)).chain(challenges(t)).collect()
 }
 
 /// Those of coupons.
@@ -313,6 +314,57 @@ fn gift_cards(t: &Things) -> Vec<Row> {
             "GiftCardService/ReverseGiftCardRedemption",
             Missing,
             ReverseGiftCardRedemptionRequest { request_id: id(), name: format!("{}/entries/2", t.gift_card) },
+        ),
+    ]
+}
+
+/// Those of challenges and referrals.
+fn challenges(t: &Things) -> Vec<Row> {
+    let (name, member, id) = (t.challenge.clone(), t.member.clone(), request_id);
+    let changed = Challenge { name: name.clone(), ..things::challenge(&t.program) };
+    use Fate::{Empty, Missing};
+    vec![
+        row(
+            "ChallengeService/CreateChallenge",
+            Missing,
+            CreateChallengeRequest {
+                request_id: id(),
+                challenge_id: "mine".into(),
+                challenge: Some(things::challenge(&t.program)),
+            },
+        ),
+        row("ChallengeService/GetChallenge", Missing, GetChallengeRequest { name }),
+        row("ChallengeService/ListChallenges", Empty, ListChallengesRequest::default()),
+        row(
+            "ChallengeService/UpdateChallenge",
+            Missing,
+            UpdateChallengeRequest { request_id: id(), challenge: Some(changed), update_mask: mask("display_name") },
+        ),
+        row(
+            "ChallengeService/ListChallengeProgress",
+            Missing,
+            ListChallengeProgressRequest { member: member.clone() },
+        ),
+        row(
+            "ChallengeService/ListChallengeAwards",
+            Missing,
+            ListChallengeAwardsRequest { member: member.clone(), ..ListChallengeAwardsRequest::default() },
+        ),
+        row(
+            "ReferralService/CreateReferralCode",
+            Missing,
+            CreateReferralCodeRequest { request_id: id(), member: member.clone() },
+        ),
+        row("ReferralService/GetReferralCode", Missing, GetReferralCodeRequest { member: member.clone() }),
+        row(
+            "ReferralService/CreateReferral",
+            Missing,
+            CreateReferralRequest { request_id: id(), member: member.clone(), code: "MINE".into() },
+        ),
+        row(
+            "ReferralService/ListReferrals",
+            Missing,
+            ListReferralsRequest { member, ..ListReferralsRequest::default() },
         ),
     ]
 }

@@ -1,6 +1,7 @@
 //! Between the contracts and the domain.
 
 pub mod campaign;
+pub mod challenge;
 pub mod coupon;
 mod expiry;
 pub mod ledger;
@@ -9,5 +10,6 @@ pub mod outcome;
 pub mod posting;
 pub mod program;
 pub mod purchase;
+pub mod referral;
 pub mod rule;
 pub mod tier;

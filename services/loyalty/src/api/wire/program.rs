@@ -5,7 +5,7 @@ use guanxi_contracts::time::to_proto;
 use guanxi_kernel::{Refused, Violation};
 
 use super::expiry::{choose, expiry, pending, to_expiry, to_pending};
-use super::{occasion, rule, tier};
+use super::{occasion, referral, rule, tier};
 use crate::domain::expiry::ExpiryPolicy;
 use crate::domain::points::Points;
 use crate::domain::program::{OverdraftPolicy, Program, Rounding, Terms};
@@ -42,6 +42,8 @@ pub fn terms(program: &proto::Program) -> Result<Terms, Refused> {
         tiers_version: 0,
         occasions: program.occasions.iter().map(occasion::rule).collect(),
         occasions_version: 0,
+        referral: program.referral.as_ref().map(|given| referral::terms(given, &mut wrong.0)),
+        referral_version: 0,
     };
     if wrong.0.is_empty() { Ok(terms) } else { Err(Refused::violations(wrong.0)) }
 }
@@ -115,6 +117,7 @@ pub fn program(program: &Program) -> proto::Program {
         redemption: program.terms.redemption.map(to_redemption),
         tiers: program.terms.tiers.as_ref().map(tier::to_policy),
         occasions: program.terms.occasions.iter().map(occasion::to_rule).collect(),
+        referral: program.terms.referral.as_ref().map(referral::to_terms),
         create_time: Some(to_proto(program.create_time)),
         update_time: Some(to_proto(program.update_time)),
         etag: etag(program),

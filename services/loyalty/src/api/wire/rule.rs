@@ -52,7 +52,7 @@ pub fn instant(given: Option<&prost_types::Timestamp>, field: &str, wrong: &mut 
     })
 }
 
-fn condition(text: &str, field: &str, wrong: &mut Vec<Violation>) -> Option<Condition> {
+pub(super) fn condition(text: &str, field: &str, wrong: &mut Vec<Violation>) -> Option<Condition> {
     if text.trim().is_empty() {
         return None;
     }
@@ -67,14 +67,18 @@ fn condition(text: &str, field: &str, wrong: &mut Vec<Violation>) -> Option<Cond
 }
 
 fn cap(cap: &proto::RuleCap) -> Cap {
-    let period = match cap.period() {
+    Cap { points: Points::new(cap.points), period: period(cap.period()) }
+}
+
+/// A period of the calendar that a message gives.
+pub(super) fn period(given: proto::CapPeriod) -> CapPeriod {
+    match given {
         proto::CapPeriod::Day => CapPeriod::Day,
         proto::CapPeriod::Week => CapPeriod::Week,
         proto::CapPeriod::Month => CapPeriod::Month,
         proto::CapPeriod::Year => CapPeriod::Year,
         proto::CapPeriod::Ever | proto::CapPeriod::Unspecified => CapPeriod::Ever,
-    };
-    Cap { points: Points::new(cap.points), period }
+    }
 }
 
 fn effect(given: &proto::EarningRule, field: &str, wrong: &mut Vec<Violation>) -> Effect {
@@ -140,12 +144,16 @@ pub fn to_rule(rule: &EarningRule) -> proto::EarningRule {
 }
 
 fn to_cap(cap: &Cap) -> proto::RuleCap {
-    let period = match cap.period {
+    proto::RuleCap { points: cap.points.get(), period: to_period(cap.period).into() }
+}
+
+/// A period of the calendar as a message.
+pub(super) fn to_period(period: CapPeriod) -> proto::CapPeriod {
+    match period {
         CapPeriod::Day => proto::CapPeriod::Day,
         CapPeriod::Week => proto::CapPeriod::Week,
         CapPeriod::Month => proto::CapPeriod::Month,
         CapPeriod::Year => proto::CapPeriod::Year,
         CapPeriod::Ever => proto::CapPeriod::Ever,
-    };
-    proto::RuleCap { points: cap.points.get(), period: period.into() }
+    }
 }

@@ -56,6 +56,11 @@ impl CodeText {
         &self.shown
     }
 
+    /// Its capitals and digits alone.
+    pub fn plain(&self) -> &str {
+        &self.plain
+    }
+
     /// What the text is called in an organisation.
     pub fn id(&self, organization: &OrganizationId) -> CouponId {
         CouponId(natural_id("coupon", [organization.slug(), &self.plain]))

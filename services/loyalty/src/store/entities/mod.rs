@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod campaigns;
+pub mod challenges;
 pub mod coupon_batches;
 pub mod coupons;
 pub mod gift_cards;

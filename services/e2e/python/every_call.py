@@ -13,6 +13,7 @@ import time
 import traceback
 
 import campaigns
+import cards
 import cases
 import common
 import coupons
@@ -57,6 +58,8 @@ PARTS = [
     points.batches,
     points.readings,
     points.bad_requests,
+    cards.cards,
+    cards.bad_requests,
     occasions.birthdays,
     occasions.bad_requests,
     tiers.standings,

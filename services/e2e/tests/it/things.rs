@@ -206,7 +206,13 @@ pub async fn earning_member(client: &Client) {
     let request = CreateProgramRequest { request_id: request_id(), program_id, program: made };
     let program = loyalty.programs().create_program(request).await.unwrap().into_inner().program.unwrap().name;
     let (request_id, enroll_time) = (request_id(), None);
-    let request = EnrollMemberRequest { request_id, program, customer: customer.clone(), enroll_time };
+    let request = EnrollMemberRequest {
+        request_id,
+        program,
+        customer: customer.clone(),
+        enroll_time,
+        card_number: String::new(),
+    };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {
         request_id: guanxi_client::request_id(),
@@ -321,6 +327,7 @@ pub async fn make(client: &Client) -> Things {
         program: program.clone(),
         customer: customer.clone(),
         enroll_time: None,
+        card_number: String::new(),
     };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {

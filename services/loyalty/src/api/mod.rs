@@ -1,6 +1,7 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
 mod campaigns;
+mod cards;
 mod coupons;
 mod gift_cards;
 mod ledger;

@@ -20,6 +20,7 @@ use super::facts::MemberFacts;
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
+use super::person::Kin;
 use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
@@ -57,6 +58,10 @@ pub struct Account {
     pub standing: Standing,
     /// The member's tier, where the program has tiers and it was loaded.
     pub ranking: Option<Ranking>,
+    /// The accounts of those who are, or were, one person with the member; `None` where nobody ever was.
+    pub kin: Option<Box<Kin>>,
+    /// Whether the member asked to be forgotten: nothing changes any more then.
+    pub erased: bool,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -229,6 +234,8 @@ impl Account {
             orders: BTreeMap::new(),
             standing: Standing::default(),
             ranking: None,
+            kin: None,
+            erased: false,
             changes: Changes::default(),
         }
     }

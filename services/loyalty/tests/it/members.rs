@@ -16,6 +16,7 @@ guanxi_testkit::matrix! {
             program: "programs/test".into(),
             customer: customer(1).to_string(),
             enroll_time: None,
+            card_number: String::new(),
         };
         let mut members = env.client().loyalty().members();
         let again = Error::from(members.enroll_member(request.clone()).await.expect_err("he is a member"));

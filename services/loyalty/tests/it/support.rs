@@ -85,6 +85,7 @@ pub async fn enroll(client: &Client, program: &str, customer: CustomerId) -> Str
         program: format!("programs/{program}"),
         customer: customer.to_string(),
         enroll_time: None,
+        card_number: String::new(),
     };
     let answer = client.loyalty().members().enroll_member(request).await.expect("he is enrolled");
     answer.into_inner().member.expect("a member").name

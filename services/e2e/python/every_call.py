@@ -14,6 +14,7 @@ import traceback
 
 import campaigns
 import challenges
+import cards
 import cases
 import common
 import coupons
@@ -58,6 +59,8 @@ PARTS = [
     points.batches,
     points.readings,
     points.bad_requests,
+    cards.cards,
+    cards.bad_requests,
     occasions.birthdays,
     occasions.bad_requests,
     challenges.challenges,

@@ -213,6 +213,7 @@ pub async fn earning_member(client: &Client) {
         customer: customer.clone(),
         enroll_time,
         referral_code: String::new(),
+        card_number: String::new(),
     };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {
@@ -341,6 +342,7 @@ pub async fn make(client: &Client) -> Things {
         customer: customer.clone(),
         enroll_time: None,
         referral_code: String::new(),
+        card_number: String::new(),
     };
     let member = loyalty.members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
     let request = EarnPointsRequest {

@@ -30,7 +30,7 @@ use crate::store::coupons::book::Needs;
 use crate::store::coupons::codes::Filter;
 use crate::store::coupons::queue::{Ask, Command, Import, Outcome, Queue};
 use crate::store::coupons::{batches, book, codes};
-use crate::store::programs;
+use crate::store::{kin, programs};
 
 /// Elements of one stream that are on their way at once.
 const IN_FLIGHT: usize = 256;
@@ -283,12 +283,17 @@ impl CouponService for Coupons {
                 convert::optional_name::<MemberId>(&message.member, "member"),
                 PageRequest::parse(message.page_size, &message.page_token, &asked),
             ))?;
-            let filter = Filter { batch, member, state: wire::state(message.state()) };
+            let reader = self.db.reader(&call);
+            let members = match member {
+                Some(member) => Some(kin::same(reader.connection(), member).await?),
+                None => None,
+            };
+            let filter = Filter { batch, members, state: wire::state(message.state()) };
             let after = page.after.as_ref().and_then(|key| {
                 let (root, generation) = key.first()?.split_once('/')?;
                 Some((Uuid::try_parse(root).ok()?, generation.parse().ok()?))
             });
-            let mut found = codes::page(&self.db.reader(&call), &filter, after, u64::from(page.size) + 1).await?;
+            let mut found = codes::page(&reader, &filter, after, u64::from(page.size) + 1).await?;
             let next_page_token = super::cut(&mut found, &page, Code::subject);
             Ok(ListCouponsResponse { coupons: self.shown(&call, &found).await?, next_page_token })
         })

@@ -1,6 +1,7 @@
 //! MemberService.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use guanxi_contracts::Message as _;
 use guanxi_contracts::loyalty::v1::*;
@@ -15,13 +16,13 @@ use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
 use super::wire::{occasion, tier};
-use super::{past, reply};
+use super::{cards, past, reply};
 use crate::domain::account::Account;
 use crate::domain::ledger::{Book, Command, LedgerError};
 use crate::domain::program::{Program, ProgramId};
 use crate::domain::ranking::GrantError;
 use crate::store::programs::Programs;
-use crate::store::{accounts, book, members, occasions, programs, reading, referrals, tiers};
+use crate::store::{accounts, book, kin, members, merges, occasions, programs, reading, referrals, tiers};
 
 /// Serves members.
 #[derive(Debug, Clone)]
@@ -45,19 +46,30 @@ impl MemberService for Members {
     ) -> Result<Response<EnrollMemberResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let (program, customer) = convert::all((
+            let card = Some(message.card_number.as_str()).filter(|number| !number.is_empty());
+            let (program, customer, card) = convert::all((
                 convert::name::<ProgramId>(&message.program, "program"),
                 convert::name::<CustomerId>(&message.customer, "customer"),
+                card.map(|number| cards::number(number, "card_number")).transpose(),
             ))?;
             let id = program.member(customer);
             let write = write("MemberService/EnrollMember", id.uuid(), &message)?;
-            let (program, enroll_time) = (&program, message.enroll_time.as_ref());
-            let code = message.referral_code.as_str();
+            let (program, enroll_time, card) = (&program, message.enroll_time.as_ref(), &card);
+            let (code, programs) = (message.referral_code.as_str(), &self.programs);
             let written = self.db.command(&call, &write, |tx| async move {
                 let enroll_time = past(enroll_time, "enroll_time", tx.now())?;
                 let program = programs::writable(&tx, program).await?;
+                if !merges::erased(tx.conn(), &[customer.uuid()]).await?.is_empty() {
+                    let refused = Refused::precondition("CUSTOMER_ERASED", format!("{customer} asked to be forgotten"));
+                    return Err(refused.with("customer", customer).into());
+                }
                 if members::exists(&tx, id).await? {
                     return Err(Refused::exists("member", id).into());
+                }
+                let around = merges::around(tx.conn(), [customer]).await?;
+                let through = kin::through_others(tx.conn(), &program, &BTreeSet::from([customer]), &around).await?;
+                if let Some(member) = through.get(&customer) {
+                    return Err(Refused::exists("member", member).into());
                 }
                 let member = members::Member::enroll(&program, customer, enroll_time, tx.now());
                 members::insert(&tx, std::slice::from_ref(&member)).await?;
@@ -68,6 +80,12 @@ impl MemberService for Members {
                     referrals::refer(&tx, &program, id, code).await?;
                 }
                 tx.emit(member.enrolled(false));
+                if let Some(number) = card {
+                    cards::give(&tx, &member.account(), number.clone()).await?;
+                }
+                if !around.is_empty() {
+                    kin::regroup(&tx, programs, &program.organization, &around).await?;
+                }
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
             });
             reply(&written.await?)
@@ -83,6 +101,33 @@ impl MemberService for Members {
             Ok(GetMemberResponse { member: Some(to_member(&member)) })
         })
         .await
+    }
+
+    async fn lookup_card(&self, request: Request<LookupCardRequest>) -> Result<Response<LookupCardResponse>, Status> {
+        let (call, message) = open(request);
+        answer(async {
+            let member = cards::lookup(&self.db, &call, &message).await?;
+            Ok(LookupCardResponse { member: Some(to_member(&member)) })
+        })
+        .await
+    }
+
+    async fn list_cards(&self, request: Request<ListCardsRequest>) -> Result<Response<ListCardsResponse>, Status> {
+        let (call, message) = open(request);
+        answer(cards::list(&self.db, &call, &message)).await
+    }
+
+    async fn assign_card(&self, request: Request<AssignCardRequest>) -> Result<Response<AssignCardResponse>, Status> {
+        let (call, message) = open(request);
+        answer(cards::assign(&self.db, &call, &message)).await
+    }
+
+    async fn replace_card(
+        &self,
+        request: Request<ReplaceCardRequest>,
+    ) -> Result<Response<ReplaceCardResponse>, Status> {
+        let (call, message) = open(request);
+        answer(cards::replace(&self.db, &call, &message)).await
     }
 
     async fn list_members(
@@ -116,13 +161,29 @@ impl MemberService for Members {
             let member: MemberId = convert::name(&message.member, "member")?;
             let reader = self.db.reader(&call);
             let (connection, now) = (reader.connection(), reader.now());
-            let mut account = reading::account(&reader, member).await?;
-            let program = self.programs.load(connection, [&account.program]).await?.remove(&account.program);
+            let mut sides = reading::accounts_of(&reader, member).await?;
+            let of: Vec<ProgramId> = sides.iter().map(|account| account.program.clone()).take(1).collect();
+            let program = self.programs.load(connection, &of).await?.into_values().next();
             let program = program.ok_or_else(|| Refused::not_found("member", member))?;
-            tiers::attach(connection, &mut account, &program, now).await?;
-            // What expired and was not written yet is part of the moment.
-            account.expire(now);
-            account.rank(&program, now);
+            let account = match (sides.pop(), sides.is_empty()) {
+                (Some(mut account), true) if account.kin.is_none() => {
+                    tiers::attach(connection, &mut account, &program, now).await?;
+                    // What expired and was not written yet is part of the moment.
+                    account.expire(now);
+                    account.rank(&program, now);
+                    account
+                }
+                (last, _) => {
+                    let accounts = sides.into_iter().chain(last);
+                    let mut book = Book::default();
+                    book.programs.insert(program.id.clone(), Arc::clone(&program));
+                    book.accounts = accounts.map(|account| (account.member, account)).collect();
+                    tiers::attach_all(connection, &mut book.accounts, &program).await?;
+                    let survivor = book.survivor(member);
+                    drop(book.decide(survivor, &Command::Sweep, now));
+                    book.accounts.remove(&survivor).ok_or_else(|| Refused::not_found("member", member))?
+                }
+            };
             Ok(GetTierStandingResponse { standing: Some(standing(&program, &account, now)?) })
         })
         .await
@@ -173,6 +234,7 @@ impl MemberService for Members {
             let written = self.db.command(&call, &write, |tx| async move {
                 may_write(&tx, member).await?;
                 let (book, kept, given) = occasions::celebrate(&tx, programs, &[member], store).await?;
+                let member = book.survivor(member);
                 let program = book.accounts.get(&member).and_then(|account| book.programs.get(&account.program));
                 let rules = program.map(|program| program.terms.occasions.as_slice()).unwrap_or_default();
                 let mut days = kept.get(&member).map(|kept| kept.who.today(rules, tx.now())).unwrap_or_default();
@@ -203,12 +265,14 @@ impl MemberService for Members {
             let written = self.db.command(&call, &write, |tx| async move {
                 let sweep = Command::Sweep;
                 let mut book = book::load(&tx, programs, &[(member, &sweep)]).await?;
-                let known = book.accounts.get(&member).filter(|account| tx.may_read(account.organization.slug()));
+                let known = book.accounts.get(&member);
+                let known = known.filter(|account| !account.erased && tx.may_read(account.organization.slug()));
                 let account = known.ok_or(LedgerError::UnknownMember(member)).refuse()?;
                 tx.may_write(account.organization.slug())?;
                 // What time did comes first: it is no part of the answer.
                 drop(book.decide(member, &sweep, tx.now()));
-                let reply = grant(&tx, &mut book, member, until, message).await?;
+                let survivor = book.survivor(member);
+                let reply = grant(&tx, &mut book, (member, survivor), until, message).await?;
                 book::save(&tx, &mut book, &BTreeSet::new(), &BTreeMap::new()).await?;
                 Ok(reply.encode_to_vec())
             });
@@ -221,7 +285,7 @@ impl MemberService for Members {
 /// Refuses who may not change this member.
 async fn may_write(tx: &Tx, member: MemberId) -> Stored<()> {
     let known = accounts::lock(tx, &[member.uuid()]).await?.pop();
-    let known = known.filter(|account| tx.may_read(account.organization.slug()));
+    let known = known.filter(|account| !account.erased && tx.may_read(account.organization.slug()));
     let account = known.ok_or(LedgerError::UnknownMember(member)).refuse()?;
     Ok(tx.may_write(account.organization.slug())?)
 }
@@ -230,12 +294,12 @@ async fn may_write(tx: &Tx, member: MemberId) -> Stored<()> {
 async fn grant(
     tx: &Tx,
     book: &mut Book,
-    member: MemberId,
+    (member, survivor): (MemberId, MemberId),
     until: Date,
     message: &GrantTierRequest,
 ) -> Stored<GrantTierResponse> {
     let unknown = || LedgerError::UnknownMember(member);
-    let account = book.accounts.get_mut(&member).ok_or_else(unknown).refuse()?;
+    let account = book.accounts.get_mut(&survivor).ok_or_else(unknown).refuse()?;
     let program = book.programs.get(&account.program).ok_or_else(unknown).refuse()?;
     let granted = account.grant_tier(program, &message.tier, until, tx.now()).refuse()?;
     write_all(tx, [tiers::granted(member, new_id(), &granted, &message.reason)]).await?;
@@ -260,5 +324,6 @@ fn to_member(member: &members::Member) -> Member {
         customer: member.customer.to_string(),
         enroll_time: Some(to_proto(member.enroll_time)),
         create_time: Some(to_proto(member.create_time)),
+        merged_into: member.merged_into.map(|survivor| survivor.to_string()).unwrap_or_default(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod challenges;
+mod cards;
 mod coupons;
 mod gift_cards;
 mod ledger;

@@ -17,11 +17,12 @@ use super::wire::{ledger as wire, outcome, posting, purchase};
 use super::{past, reply};
 use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::award;
+use crate::domain::balance::{Balance, expiring};
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
 use crate::domain::entry::{HoldId, OrderId};
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
-use crate::domain::ledger::Command;
+use crate::domain::ledger::{Book, Command};
 use crate::domain::linking::{Linked, chains};
 use crate::domain::points::Points as Amount;
 use crate::domain::program::ProgramId;
@@ -32,7 +33,9 @@ use crate::domain::transfer::Transfer;
 use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, tiers, transfers};
+use crate::store::{
+    accounts, adjustments, budgets, earned as kept, entries, kin, member_orders, reading, tiers, transfers,
+};
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -95,10 +98,20 @@ impl PointsService for Points {
                 }
                 let now = reader.now();
                 let at = effective_time.unwrap_or(now);
-                tiers::attach(connection, &mut account, &program, at).await?;
-                facts = Some(account.facts_at(&program, at, now));
-                standing =
-                    kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
+                if account.kin.is_none() {
+                    tiers::attach(connection, &mut account, &program, at).await?;
+                    facts = Some(account.facts_at(&program, at, now));
+                    standing =
+                        kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
+                } else {
+                    let sides = kin::sides(&reader, account).await?;
+                    let mut book =
+                        Book { accounts: sides.into_iter().map(|one| (one.member, one)).collect(), ..Book::default() };
+                    tiers::attach_all(connection, &mut book.accounts, &program).await?;
+                    let roots: Vec<Uuid> = book.accounts.keys().map(|member| member.uuid()).collect();
+                    kept::standings(connection, &roots).await?.values().for_each(|one| standing.join(one));
+                    facts = book.joint_facts(member, &program, at, now);
+                }
             }
             let campaigns: Vec<_> = program.campaigns.iter().map(|campaign| campaign.id.clone()).collect();
             let budgets = budgets::read(connection, &campaigns).await?;
@@ -307,12 +320,13 @@ impl PointsService for Points {
             let reader = self.db.reader(&call);
             let now = reader.now();
             let at = as_of.unwrap_or(now);
-            let account = if known_at.is_none() && at >= now {
-                reading::account(&reader, member).await?
+            let accounts = if known_at.is_none() && at >= now {
+                reading::accounts_of(&reader, member).await?
             } else {
-                reading::account_as_known(&reader, member, at, known_at.unwrap_or(now)).await?
+                reading::accounts_as_known(&reader, member, at, known_at.unwrap_or(now)).await?
             };
-            let balance = Some(wire::balance(&account.balance(at)));
+            let balances = accounts.iter().map(|account| account.balance(at));
+            let balance = Some(wire::balance(&balances.fold(Balance::default(), Balance::plus)));
             Ok(GetBalanceResponse { balance, as_of: Some(to_proto(at)) })
         })
         .await
@@ -331,7 +345,11 @@ impl PointsService for Points {
                 PageRequest::parse(message.page_size, &message.page_token, &asked),
             ))?;
             let reader = self.db.reader(&call);
-            accounts::read(&reader, member).await?;
+            let account = accounts::read(&reader, member).await?;
+            if account.kin.is_some() {
+                let sides: Vec<MemberId> = kin::sides(&reader, account).await?.iter().map(|side| side.member).collect();
+                return entries_of(&reader, &sides, order.as_ref(), &page).await;
+            }
             let before = page.after.as_ref().and_then(|key| key.first()?.parse().ok());
             let order = order.as_ref().map(OrderId::from);
             let connection = reader.connection();
@@ -360,12 +378,46 @@ impl PointsService for Points {
                 convert::instant(message.until.as_ref(), "until"),
             ))?;
             let reader = self.db.reader(&call);
-            let expiring = reading::account(&reader, member).await?.expiring(reader.now(), until);
+            let expiring = expiring(&reading::accounts_of(&reader, member).await?, reader.now(), until);
             let points = expiring.last().map_or(0, |last| last.cumulative.get());
             Ok(ListExpiringResponse { expiring: expiring.iter().map(wire::expiring).collect(), points })
         })
         .await
     }
+}
+
+/// The entries of several members who are one person, the newest first.
+async fn entries_of<S: Session>(
+    reader: &S,
+    members: &[MemberId],
+    order: Option<&OrderName>,
+    page: &PageRequest,
+) -> Result<ListEntriesResponse, Refused> {
+    let connection = reader.connection();
+    let behind = page.after.as_ref().and_then(|key| key.first()).and_then(|key| {
+        let mut parts = key.split('/');
+        let at = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
+        Some((at, Uuid::try_parse(parts.next()?).ok()?, parts.next()?.parse().ok()?))
+    });
+    let roots: Vec<Uuid> = members.iter().map(|member| member.uuid()).collect();
+    let mut found = entries::page_of(connection, &roots, order.map(OrderId::from), behind, page.size + 1).await?;
+    let next_page_token = super::cut(&mut found, page, |(member, entry)| {
+        format!("{}/{member}/{}", entry.create_time.as_microsecond(), entry.number)
+    });
+    let orders: BTreeSet<(Uuid, Uuid)> = found.iter().filter_map(|(one, entry)| Some((*one, entry.order?.0))).collect();
+    let named = member_orders::load(connection, &orders.into_iter().collect::<Vec<_>>()).await?;
+    let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
+    let (mut notes, mut others) = (BTreeMap::new(), BTreeMap::new());
+    for member in members {
+        let own: Vec<_> =
+            found.iter().filter(|(one, _)| *one == member.uuid()).map(|(_, entry)| entry.clone()).collect();
+        notes.insert(member.uuid(), adjustments::notes(connection, member.uuid(), &own).await?);
+        others.insert(member.uuid(), transfers::others(connection, member.uuid(), &own).await?);
+    }
+    let entries = found
+        .iter()
+        .map(|(member, entry)| wire::entry(MemberId(*member), entry, &named, &notes[member], &others[member]));
+    Ok(ListEntriesResponse { entries: entries.collect(), next_page_token })
 }
 
 /// An order. What rewards cost and awards give has names of its own, which only those use.

@@ -21,6 +21,7 @@ use super::goal::Counted;
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
+use super::person::Kin;
 use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
@@ -62,6 +63,10 @@ pub struct Account {
     pub referred: bool,
     /// What orders that were loaded count for goals.
     pub counted: Vec<Counted>,
+    /// The accounts of those who are, or were, one person with the member; `None` where nobody ever was.
+    pub kin: Option<Box<Kin>>,
+    /// Whether the member asked to be forgotten: nothing changes any more then.
+    pub erased: bool,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -242,6 +247,8 @@ impl Account {
             ranking: None,
             referred: false,
             counted: Vec::new(),
+            kin: None,
+            erased: false,
             changes: Changes::default(),
         }
     }

@@ -27,6 +27,20 @@ pub struct Balance {
     pub deficit: Points,
 }
 
+impl Balance {
+    /// What two accounts of one person come to.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            balance: self.balance + other.balance,
+            available: self.available + other.available,
+            pending: self.pending + other.pending,
+            held: self.held + other.held,
+            deficit: self.deficit + other.deficit,
+        }
+    }
+}
+
 /// Points that expire at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiring {
@@ -52,19 +66,13 @@ impl Account {
     /// What expires after `now`, at or before `until`, soonest first. Held points, and those that wait for delivery, are left
     /// out.
     pub fn expiring(&self, now: Timestamp, until: Option<Timestamp>) -> Vec<Expiring> {
-        let mut by_time = BTreeMap::<Timestamp, Points>::new();
-        let dated = |lot: &&Lot| lot.open.is_positive() && lot.active_from.is_some() && !lot.has_expired(now);
-        for lot in self.lots.values().filter(dated) {
-            if let Some(at) = lot.expires_at.filter(|at| until.is_none_or(|until| *at <= until)) {
-                *by_time.entry(at).or_default() += lot.open;
-            }
-        }
-        let mut cumulative = Points::ZERO;
-        let expiring = by_time.into_iter().map(|(expires_at, points)| {
-            cumulative += points;
-            Expiring { expires_at, points, cumulative }
-        });
-        expiring.collect()
+        expiring([self], now, until)
+    }
+
+    fn expiring_lots(&self, now: Timestamp) -> impl Iterator<Item = &Lot> {
+        let dated =
+            move |lot: &&Lot| lot.open.is_positive() && lot.active_from.is_some() && !lot.has_expired(now);
+        self.lots.values().filter(dated)
     }
 
     /// The account that these entries make, oldest first; the identity is this one's. Entries about a lot that none of
@@ -112,6 +120,26 @@ impl Account {
             _ => {}
         }
     }
+}
+
+/// What expires of several accounts of one person, as [`Account::expiring`] says it of one.
+pub fn expiring<'a>(
+    accounts: impl IntoIterator<Item = &'a Account>,
+    now: Timestamp,
+    until: Option<Timestamp>,
+) -> Vec<Expiring> {
+    let mut by_time = BTreeMap::<Timestamp, Points>::new();
+    for lot in accounts.into_iter().flat_map(|account| account.expiring_lots(now)) {
+        if let Some(at) = lot.expires_at.filter(|at| until.is_none_or(|until| *at <= until)) {
+            *by_time.entry(at).or_default() += lot.open;
+        }
+    }
+    let mut cumulative = Points::ZERO;
+    let expiring = by_time.into_iter().map(|(expires_at, points)| {
+        cumulative += points;
+        Expiring { expires_at, points, cumulative }
+    });
+    expiring.collect()
 }
 
 /// One thing that is wrong with a ledger.

@@ -84,6 +84,17 @@ impl Standing {
         given.carried_minor += grant.carried_minor;
     }
 
+    /// Counts what the rules of another gave, who is the same person.
+    pub fn join(&mut self, other: &Self) {
+        for (rule, theirs) in &other.rules {
+            let given = self.rules.entry(rule.clone()).or_default();
+            for (day, points) in &theirs.by_day {
+                *given.by_day.entry(*day).or_default() += *points;
+            }
+            given.carried_minor += theirs.carried_minor;
+        }
+    }
+
     /// How many points a rule with these caps may still give for an order of `day`; `None` where it has no cap.
     pub fn room(&self, rule: &str, caps: &[Cap], day: Date) -> Option<Points> {
         let given = self.rules.get(rule);

@@ -222,6 +222,23 @@ impl Totals {
         }
     }
 
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open + other.open,
+            held: self.held + other.held,
+            deficit: self.deficit + other.deficit,
+            earned: self.earned + other.earned,
+            spent: self.spent + other.spent,
+            expired: self.expired + other.expired,
+            reversed: self.reversed + other.reversed,
+            adjusted: self.adjusted + other.adjusted,
+            sent: self.sent + other.sent,
+            received: self.received + other.received,
+        }
+    }
+
     /// Everything that was ever credited, less what was taken by hand.
     pub fn credited(&self) -> Points {
         self.earned + self.adjusted + self.received

@@ -195,7 +195,14 @@ impl Book {
     /// # Errors
     /// [`LedgerError`].
     pub fn decide(&mut self, member: MemberId, command: &Command, now: Timestamp) -> Result<Outcome, LedgerError> {
+        let gone = |member: &MemberId| self.accounts.get(member).is_some_and(|account| account.erased);
+        if let Some(gone) = [Some(member), command.receiver()].into_iter().flatten().find(gone) {
+            return Err(LedgerError::UnknownMember(gone));
+        }
         let account = self.accounts.get(&member).ok_or(LedgerError::UnknownMember(member))?;
+        if account.kin.is_some() {
+            return self.decide_jointly(member, command, now);
+        }
         let program = Arc::clone(self.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?);
         let decided = self.carry_out(member, &program, command, now);
         if let Some(account) = self.accounts.get_mut(&member) {
@@ -204,7 +211,7 @@ impl Book {
         decided
     }
 
-    fn carry_out(
+    pub(super) fn carry_out(
         &mut self,
         member: MemberId,
         program: &Program,

@@ -157,6 +157,7 @@ impl Book {
             return Ok(vec![self.decide(*member, command, now).map_err(|error| (0, error))?]);
         }
         let touched = chain.iter().flat_map(|(member, command)| [Some(*member), command.receiver()]).flatten();
+        let touched = touched.flat_map(|member| self.acquainted(member));
         let accounts: BTreeMap<MemberId, Account> =
             touched.filter_map(|member| Some((member, self.accounts.get(&member)?.clone()))).collect();
         let (budgets, returned) = (self.budgets.clone(), self.returned.clone());

@@ -129,7 +129,7 @@ impl Celebrant {
     }
 
     /// The days that have begun by `now`, whether he was given something or not, oldest first.
-    fn begun(&self, rules: &[OccasionRule], now: Timestamp) -> Vec<Due> {
+    pub fn begun(&self, rules: &[OccasionRule], now: Timestamp) -> Vec<Due> {
         let this = self.calendar.day(now).year();
         let mut days = Vec::new();
         for rule in rules {

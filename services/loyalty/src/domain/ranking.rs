@@ -33,6 +33,8 @@ pub struct Ranking {
     pub version: i64,
     /// What ever counted, where that was loaded: then everything is counted anew.
     pub history: Option<History>,
+    /// What counts besides: of those who are one person with the member.
+    pub beside: Vec<Amount>,
     /// Whether it is different from what is kept.
     pub changed: bool,
     /// How many of the account's new entries and new orders are counted.
@@ -70,7 +72,18 @@ impl Ranking {
     /// As it is kept.
     pub fn kept(joined: Timestamp, ladder: Option<Ladder>, told: Option<Standing>, terms: i64, version: i64) -> Self {
         let (standing, counted) = (told.clone(), (0, 0));
-        Self { joined, ladder, standing, told, terms, version, history: None, changed: false, counted }
+        Self {
+            joined,
+            ladder,
+            standing,
+            told,
+            terms,
+            version,
+            history: None,
+            beside: Vec::new(),
+            changed: false,
+            counted,
+        }
     }
 
     /// Whether something that counts from `at` can be added to what is kept under these terms.
@@ -227,7 +240,8 @@ impl Account {
                 return kept;
             }
             (history, kept) => {
-                let amounts = self.amounts(policy.basis, history.as_ref());
+                let mut amounts = self.amounts(policy.basis, history.as_ref());
+                amounts.extend(ranking.beside.iter().copied());
                 let mut anew = Ladder::count(policy, &calendar, ranking.base(program, at), amounts, at);
                 anew.grants = kept.map(|kept| kept.grants).unwrap_or_default();
                 anew
@@ -235,6 +249,11 @@ impl Account {
         };
         ladder.grants.retain(|granted| policy.named(&granted.tier).is_some());
         ladder
+    }
+
+    /// What counts of this account alone.
+    pub(crate) fn own_amounts(&self, basis: Basis) -> Vec<Amount> {
+        self.amounts(basis, self.ranking.as_ref().and_then(|ranking| ranking.history.as_ref()))
     }
 
     /// What the commands since the last look added.

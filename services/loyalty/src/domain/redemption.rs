@@ -110,22 +110,32 @@ impl Account {
     /// # Errors
     /// [`SpendError`]; nothing but what was due is changed then.
     pub fn redeem(&mut self, program: &Program, spend: &Spend, now: Timestamp) -> Result<Spent, SpendError> {
-        let Some(Money { minor_units, currency }) = spend.order_amount else {
-            return Ok(Spent { points: self.spend(program, spend, now)?, paid_minor: None });
-        };
-        if currency != program.currency {
-            return Err(SpendError::OtherCurrency { order: currency, program: program.currency });
-        }
-        let terms = program.terms.redemption.ok_or_else(|| SpendError::WithoutValue(program.id.clone()))?;
         self.settle(now);
-        let clamps = spend.clamp || program.terms.overdraft == OverdraftPolicy::Clamp;
-        let available = clamps.then(|| self.spendable(program, now));
-        let points = terms.take(spend.points, minor_units, available);
+        let available = self.spendable(program, now);
+        let (points, paid_minor) = program.price(spend, available)?;
         let points = match points {
             Points::ZERO => points,
             _ => self.spend(program, &Spend { points, ..spend.clone() }, now)?,
         };
-        Ok(Spent { points, paid_minor: Some(terms.worth(points)) })
+        Ok(Spent { points, paid_minor })
+    }
+}
+
+impl Program {
+    /// How many points a spend asks for in the end, and what those pay where it says what the order costs. `available` are
+    /// there.
+    ///
+    /// # Errors
+    /// [`SpendError`].
+    pub(crate) fn price(&self, spend: &Spend, available: Points) -> Result<(Points, Option<i64>), SpendError> {
+        let Some(Money { minor_units, currency }) = spend.order_amount else { return Ok((spend.points, None)) };
+        if currency != self.currency {
+            return Err(SpendError::OtherCurrency { order: currency, program: self.currency });
+        }
+        let terms = self.terms.redemption.ok_or_else(|| SpendError::WithoutValue(self.id.clone()))?;
+        let clamps = spend.clamp || self.terms.overdraft == OverdraftPolicy::Clamp;
+        let points = terms.take(spend.points, minor_units, clamps.then_some(available));
+        Ok((points, Some(terms.worth(points))))
     }
 }
 

@@ -239,8 +239,7 @@ impl Reward {
             return Err(RewardError::OutOfStock(self.id.clone()));
         }
         // A program that clamps would take what there is: a reward costs what it costs.
-        let program = book.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?;
-        let available = account.spendable(program, now);
+        let available = book.spendable(member, now)?;
         if available < self.terms.points {
             return Err(LedgerError::Insufficient(Insufficient { asked: self.terms.points, available }).into());
         }

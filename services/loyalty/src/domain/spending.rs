@@ -191,7 +191,8 @@ impl Account {
 
     /// What conditions may ask of the member, but for his tier.
     pub fn facts(&self) -> MemberFacts {
-        MemberFacts::new(self.member, self.customer, &self.totals)
+        let totals = self.kin.as_ref().map_or(self.totals, |kin| self.totals.plus(kin.beside));
+        MemberFacts::new(self.member, self.customer, &totals)
     }
 
     /// The same with the tier that he has at `at`.

@@ -142,7 +142,7 @@ pub fn transfer(
         return Err(TransferError::OtherProgram { from, to });
     }
     sender.settle(now);
-    sender.can_give(points, now)?;
+    sender.giveable(now).covers(points)?;
     if receiver.totals.credited() + points > Points::MAX_CREDITED {
         return Err(EarnError::AccountFull.into());
     }
@@ -177,17 +177,30 @@ pub fn transfer(
     Ok(Transferred { lots: received.into_iter().map(|lot| receiver.lot(lot).clone()).collect() })
 }
 
-impl Account {
+/// What there is of an account that could be given away, and what is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Giveable {
+    /// What can be given; below zero where more is owed.
+    pub available: Points,
+    /// What waits.
+    pub pending: Points,
+    /// What has expired.
+    pub expired: Points,
+}
+
+impl Giveable {
+    /// Of two accounts of one person.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            available: self.available + other.available,
+            pending: self.pending + other.pending,
+            expired: self.expired + other.expired,
+        }
+    }
+
     /// Whether so many points are there to be given away; if not, says what is in the way.
-    fn can_give(&self, asked: Points, now: Timestamp) -> Result<(), TransferError> {
-        // A deficit was paid with what is active: there is none beside points that could be given.
-        let available = self.available(now).or_zero();
-        let of = |pick: fn(&Lot, Timestamp) -> bool| -> Points {
-            self.lots.values().filter(|lot| pick(lot, now)).map(|lot| lot.open).sum()
-        };
-        let pending = of(Lot::waits);
-        // Whether the sweeping job has written it already does not matter.
-        let expired = self.totals.expired + of(|lot, now| lot.has_begun(now) && lot.has_expired(now));
+    pub(crate) fn covers(self, asked: Points) -> Result<(), TransferError> {
+        let (available, Self { pending, expired, .. }) = (self.available.or_zero(), self);
         if asked <= available {
             Ok(())
         } else if asked <= available + pending {
@@ -196,6 +209,21 @@ impl Account {
             Err(TransferError::Expired { asked, available, expired })
         } else {
             Err(Insufficient { asked, available }.into())
+        }
+    }
+}
+
+impl Account {
+    /// What could be given away. A deficit was paid with what is active: there is none beside points that could be given.
+    pub(crate) fn giveable(&self, now: Timestamp) -> Giveable {
+        let of = |pick: fn(&Lot, Timestamp) -> bool| -> Points {
+            self.lots.values().filter(|lot| pick(lot, now)).map(|lot| lot.open).sum()
+        };
+        Giveable {
+            available: self.available(now),
+            pending: of(Lot::waits),
+            // Whether the sweeping job has written it already does not matter.
+            expired: self.totals.expired + of(|lot, now| lot.has_begun(now) && lot.has_expired(now)),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What loyalty does with what the other services tell.
 
+mod customer_erased;
+mod customer_merged;
+mod customer_unmerged;
 mod order_cancelled;
 mod order_recorded;
 mod order_returned;
 mod shipment_delivered;
 
+pub use customer_erased::EraseCustomers;
+pub use customer_merged::MergeCustomers;
+pub use customer_unmerged::UnmergeCustomers;
 pub use order_cancelled::CancelOrders;
 pub use order_recorded::RecordOrders;
 pub use order_returned::ReturnOrders;

@@ -3,24 +3,28 @@
 //! Effect: applied once, in any order; never parks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use guanxi_contracts::customer::events::v1::OrderRecorded;
 use guanxi_contracts::time;
-use guanxi_kernel::Timestamp;
-use guanxi_kernel::name::MemberId;
+use guanxi_kernel::name::{CustomerId, MemberId};
+use guanxi_kernel::{Timestamp, Uuid};
 use guanxi_messaging::{Delivered, Handler, Meta, Outcome};
+use guanxi_store::change::write_all;
 use guanxi_store::{Result, Tx};
 
 use super::{Caused, decide, of, programs_of};
+use crate::domain::account::Account;
 use crate::domain::delivery::Delivery;
 use crate::domain::ledger::{Book, Command};
+use crate::domain::program::{Program, ProgramId};
 use crate::domain::purchase::{Purchase, PurchaseLine, Setting};
 use crate::domain::spending::Earn;
 use crate::store::members::{self, Member};
 use crate::store::orders::{self, KnownOrder};
 use crate::store::programs::Programs;
-use crate::store::{accounts, book, occasions, tiers};
+use crate::store::{accounts, book, kin, merges, occasions, tiers};
 
 /// Handles OrderRecorded.
 #[derive(Debug)]
@@ -82,9 +86,21 @@ impl RecordOrders {
                 candidates.entry(member.id).or_insert((member, program.terms.auto_enroll, *meta));
             }
         }
-        let ids: Vec<_> = candidates.keys().map(|member| member.uuid()).collect();
-        let locked = accounts::lock(tx, &ids).await?;
-        let mut accounts: BTreeMap<_, _> = locked.into_iter().map(|account| (account.member, account)).collect();
+        let mut ids: BTreeSet<_> = candidates.keys().map(|member| member.uuid()).collect();
+        kin::expand(&mut ids);
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut accounts = lock(tx, &ids).await?;
+        let missing: Vec<&Member> =
+            candidates.values().map(|(member, ..)| member).filter(|one| !accounts.contains_key(&one.id)).collect();
+        let turned_away = self.join(tx, &programs, &missing).await?;
+        if let Some(joined) = turned_away.joined {
+            candidates.values().filter(|(member, ..)| joined.contains(&member.id)).for_each(|(member, _, meta)| {
+                tx.emit_for(member.enrolled(meta.historical), meta.traceparent.clone());
+            });
+            accounts = lock(tx, &ids).await?;
+        }
+        candidates.retain(|_, (member, ..)| !turned_away.erased.contains(&member.customer.uuid()));
+        kin::attach(tx, &mut accounts).await?;
         let mut enrolled = Vec::new();
         for (member, auto_enroll, meta) in candidates.into_values() {
             if auto_enroll && !accounts.contains_key(&member.id) {
@@ -100,6 +116,66 @@ impl RecordOrders {
         let new = enrolled.into_iter().map(|member| member.id).collect();
         Ok((Book { accounts, programs, ..Book::default() }, new))
     }
+}
+
+/// What became of customers of whom no account was found.
+#[derive(Default)]
+struct Missing {
+    /// Members that were made since somebody who is the same person is one.
+    joined: Option<BTreeSet<MemberId>>,
+    /// Customers who asked to be forgotten: they become no members.
+    erased: BTreeSet<Uuid>,
+}
+
+impl RecordOrders {
+    /// Makes those of these members who belong to a person that is a member already, or who were ever merged, and joins them.
+    async fn join(
+        &self,
+        tx: &Tx,
+        programs: &BTreeMap<ProgramId, Arc<Program>>,
+        missing: &[&Member],
+    ) -> Result<Missing> {
+        if missing.is_empty() {
+            return Ok(Missing::default());
+        }
+        let customers: BTreeSet<CustomerId> = missing.iter().map(|member| member.customer).collect();
+        let erased = merges::erased(tx.conn(), &customers.iter().map(|one| one.uuid()).collect::<Vec<_>>()).await?;
+        let all = merges::around(tx.conn(), customers.iter().copied()).await?;
+        if all.is_empty() {
+            return Ok(Missing { joined: None, erased });
+        }
+        let mut joining: Vec<Member> = Vec::new();
+        for program in programs.values() {
+            let through = kin::through_others(tx.conn(), program, &customers, &all).await?;
+            let of_program = missing.iter().filter(|member| member.program == program.id);
+            let merged = |customer: CustomerId| all.iter().any(|one| [one.survivor, one.absorbed].contains(&customer));
+            let joins = of_program.filter(|member| {
+                let auto = program.terms.auto_enroll && merged(member.customer);
+                !erased.contains(&member.customer.uuid()) && (auto || through.contains_key(&member.customer))
+            });
+            joining.extend(joins.map(|member| (*member).clone()));
+        }
+        if joining.is_empty() {
+            return Ok(Missing { joined: None, erased });
+        }
+        let organizations: BTreeSet<_> = joining.iter().map(|member| member.organization.clone()).collect();
+        members::insert(tx, &joining).await?;
+        let opened: Vec<_> = joining.iter().map(Member::account).collect();
+        write_all(tx, [accounts::new(&opened.iter().collect::<Vec<_>>())]).await?;
+        let new = joining.iter().filter_map(|member| Some((member.id, &**programs.get(&member.program)?)));
+        tiers::enrolled(tx, new.clone()).await?;
+        occasions::enrolled(tx, new).await?;
+        for organization in &organizations {
+            kin::regroup(tx, &self.programs, organization, &all).await?;
+        }
+        Ok(Missing { joined: Some(joining.iter().map(|member| member.id).collect()), erased })
+    }
+}
+
+/// Locks accounts.
+async fn lock(tx: &Tx, ids: &[Uuid]) -> Result<BTreeMap<MemberId, Account>> {
+    let locked = accounts::lock(tx, ids).await?;
+    Ok(locked.into_iter().map(|account| (account.member, account)).collect())
 }
 
 fn recorded(delivered: &Delivered<OrderRecorded>) -> Result<Recorded<'_>, Outcome> {

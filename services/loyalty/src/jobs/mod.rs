@@ -4,6 +4,7 @@
 mod backtest;
 mod celebrate;
 mod create_coupons;
+mod join;
 mod remind_coupons;
 mod settle_goals;
 mod sweep;
@@ -12,6 +13,7 @@ mod verify;
 pub use backtest::{BACKTEST_RULE, Backtest, BacktestRule};
 pub use celebrate::Celebrate;
 pub use create_coupons::{CREATE_COUPONS, CreateCoupons};
+pub use join::JoinMembers;
 pub use remind_coupons::RemindCoupons;
 pub use settle_goals::SettleGoals;
 pub use sweep::Sweep;

@@ -1,5 +1,7 @@
 //! Accounts: the one row of a member that every change of points locks, and what its entries add up to.
 
+use std::collections::BTreeSet;
+
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{Refused, Uuid};
 use guanxi_store::{Change, Column, Result, Rows, Session, StoreError, Table, Tx, time};
@@ -10,6 +12,7 @@ use super::{of_roots, organization};
 use crate::domain::account::Account;
 use crate::domain::chain::ChainHash;
 use crate::domain::entry::Totals;
+use crate::domain::person::Kin;
 use crate::domain::points::Points;
 use crate::domain::program::ProgramId;
 
@@ -71,6 +74,7 @@ pub async fn lock(tx: &Tx, members: &[Uuid]) -> Result<Vec<Account>> {
 /// NOT_FOUND; the database's.
 pub async fn read<S: Session>(session: &S, member: MemberId) -> Result<Account> {
     let row = session.find::<Entity>().filter(Field::RootId.eq(member.uuid())).one(session.connection()).await?;
+    let row = row.filter(|row| row.erase_time.is_none());
     account(row.ok_or_else(|| Refused::not_found("member", member))?)
 }
 
@@ -171,5 +175,11 @@ pub(super) fn account(row: Model) -> Result<Account> {
     account.chain = row.last_hash.as_deref().map_or(Ok(ChainHash::START), super::hash)?;
     account.last_activity = row.last_activity.map(time::from_column);
     account.complete = false;
+    account.erased = row.erase_time.is_some();
+    account.kin = row.kin.map(|key| {
+        // Who they are is read where it matters: by `kin`.
+        let (now, ever) = (BTreeSet::from([account.member]), BTreeSet::from([account.member]));
+        Box::new(Kin { key, now, ever, survivor: account.member, beside: Totals::default() })
+    });
     Ok(account)
 }

@@ -15,7 +15,7 @@ use super::lots::Which;
 use super::member_orders::Kept;
 use super::programs::Programs;
 use super::{
-    accounts, adjustments, earned, entries, goals, holds, lots, member_orders, orders, outgoing, tiers, transfers,
+    accounts, adjustments, earned, entries, goals, holds, kin, lots, member_orders, orders, outgoing, tiers, transfers,
 };
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
@@ -34,9 +34,9 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Nothing but the open lots and placed holds of one member.
-    pub fn open(member: MemberId) -> Self {
-        Self { lots: BTreeMap::from([(member, Lots::Open)]), ..Self::default() }
+    /// Nothing but the open lots and placed holds of these members.
+    pub fn open(members: impl IntoIterator<Item = MemberId>) -> Self {
+        Self { lots: members.into_iter().map(|member| (member, Lots::Open)).collect(), ..Self::default() }
     }
 
     fn of(book: &Book, wanted: &[(MemberId, &Command)]) -> Self {
@@ -79,12 +79,15 @@ pub async fn load(tx: &Tx, programs: &Programs, wanted: &[(MemberId, &Command)])
         .flatten()
         .map(|m| m.uuid())
         .collect();
+    let mut members = members;
+    kin::expand(&mut members);
     let members: Vec<Uuid> = members.into_iter().collect();
     let found = accounts::lock(tx, &members).await?;
     let mut book = Book::default();
     let of: BTreeSet<_> = found.iter().map(|account| account.program.clone()).collect();
     book.programs = programs.load(tx.conn(), &of).await?;
     book.accounts = found.into_iter().map(|account| (account.member, account)).collect();
+    kin::attach(tx, &mut book.accounts).await?;
     complete(tx, &mut book, wanted).await?;
     Ok(book)
 }
@@ -94,6 +97,14 @@ pub async fn load(tx: &Tx, programs: &Programs, wanted: &[(MemberId, &Command)])
 /// # Errors
 /// The database's.
 pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)]) -> Result<()> {
+    let joined;
+    let wanted = match with_kin(book, wanted) {
+        Some(more) => {
+            joined = more;
+            &joined
+        }
+        None => wanted,
+    };
     let needs = Needs::of(book, wanted);
     fill(tx.conn(), &mut book.accounts, &needs).await?;
     for (member, order, return_id, line) in member_orders::returned(tx.conn(), &pairs(&needs.returns)).await? {
@@ -111,6 +122,17 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
         book.delivered = completed.into_iter().map(|(order, at)| (OrderId(order), at)).collect();
     }
     Ok(())
+}
+
+/// The same commands for everyone whom they may be about, where somebody is, or was, one person with others.
+fn with_kin<'a>(book: &Book, wanted: &[(MemberId, &'a Command)]) -> Option<Vec<(MemberId, &'a Command)>> {
+    if book.accounts.values().all(|account| account.kin.is_none()) {
+        return None;
+    }
+    let all = wanted
+        .iter()
+        .flat_map(|&(member, command)| book.acquainted(member).into_iter().map(move |member| (member, command)));
+    Some(all.collect())
 }
 
 /// Loads lots, holds and order records into accounts.
@@ -235,12 +257,18 @@ pub fn changes(
     changes.push(tiers::changes(tx, book, why)?);
     count(tx, &set.entries);
     for (member, changes) in &taken {
-        let why = why.get(member).cloned().unwrap_or_default();
+        let why = why_of(&accounts[member], why);
         for fact in facts(&changes.entries) {
             tx.emit_for(outgoing::told(&accounts[member], &fact, why.historical), why.traceparent.clone());
         }
     }
     Ok(changes)
+}
+
+/// Why an account changes: for what was asked of its member, or of one who is the same person.
+pub(super) fn why_of(account: &Account, why: &BTreeMap<MemberId, Why>) -> Why {
+    let of_kin = || account.kin.iter().flat_map(|kin| &kin.ever).find_map(|member| why.get(member));
+    why.get(&account.member).or_else(of_kin).cloned().unwrap_or_default()
 }
 
 static POINTS: LazyLock<Counter<u64>> = LazyLock::new(|| signals::POINTS.counter());

@@ -127,6 +127,40 @@ pub async fn page(
     rows::<Row>(connection, sql, values).await?.into_iter().map(entry).collect()
 }
 
+/// Where a page of the entries of several members begins: behind this one, by the time of its record, its member and number.
+pub type Behind = (Timestamp, Uuid, i64);
+
+/// A page of the entries of several members, each with its member, the newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn page_of(
+    connection: &impl ConnectionTrait,
+    members: &[Uuid],
+    order: Option<OrderId>,
+    behind: Option<Behind>,
+    size: u32,
+) -> Result<Vec<(Uuid, Entry)>> {
+    let mut values: Vec<Value> = vec![i64::from(size).into()];
+    let mut and = String::new();
+    if let Some((at, member, number)) = behind {
+        values.extend([time::to_column(at).into(), member.into(), number.into()]);
+        and.push_str(" AND (create_time, root_id, number) < ($2, $3, $4)");
+    }
+    if let Some(order) = order {
+        values.push(order.0.into());
+        let place = values.len();
+        and.push_str(&format!(" AND order_id = ${place}"));
+    }
+    let backend = connection.get_database_backend();
+    let (condition, members) = guanxi_store::dialect::any_uuid(backend, "root_id", values.len() + 1, members);
+    values.push(members);
+    let sql = format!(
+        "SELECT * FROM entries WHERE {condition}{and} ORDER BY create_time DESC, root_id DESC, number DESC LIMIT $1"
+    );
+    rows::<Row>(connection, sql, values).await?.into_iter().map(|row| Ok((row.root_id, entry(row)?))).collect()
+}
+
 fn entry(row: Row) -> Result<Entry> {
     Ok(Entry {
         number: row.number,

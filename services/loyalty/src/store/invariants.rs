@@ -61,6 +61,7 @@ pub async fn check_page(tx: &Tx, after: Uuid) -> Result<CheckedPage> {
 pub fn all() -> Vec<Invariant> {
     let mut all = of_points();
     all.extend(super::invariants_earning::all());
+    all.extend(super::invariants_identity::all());
     all.extend(super::invariants_ledger::all());
     all.extend(super::invariants_tiers::all());
     all.extend(super::occasions::invariants());

@@ -66,7 +66,7 @@ impl Decide for Ledger {
 /// Whether the caller may change the points of a member; to one who may not read them, there is none.
 pub(super) fn may_write(book: &Book, member: MemberId, call: &Call) -> Result<(), Refused> {
     let readable = |organization: &_| call.caller.organizations.may_read(organization);
-    match book.accounts.get(&member).filter(|account| readable(&account.organization)) {
+    match book.accounts.get(&member).filter(|account| !account.erased && readable(&account.organization)) {
         Some(account) => call.may_write(&account.organization),
         None => Err(LedgerError::UnknownMember(member).into()),
     }

@@ -40,6 +40,8 @@ pub struct Member {
     pub enroll_time: Timestamp,
     /// When it was recorded.
     pub create_time: Timestamp,
+    /// The member whose name goes on, where the customer was merged with others and that is another.
+    pub merged_into: Option<MemberId>,
 }
 
 impl Member {
@@ -52,6 +54,7 @@ impl Member {
             customer,
             enroll_time,
             create_time: now,
+            merged_into: None,
         }
     }
 
@@ -105,6 +108,7 @@ pub async fn exists(tx: &Tx, id: MemberId) -> Result<bool> {
 /// NOT_FOUND; the database's.
 pub async fn read<S: Session>(session: &S, id: MemberId) -> Result<Member> {
     let row = session.find::<Entity>().filter(Field::RootId.eq(id.uuid())).one(session.connection()).await?;
+    let row = row.filter(|row| row.erase_time.is_none());
     member(row.ok_or_else(|| Refused::not_found("member", id))?)
 }
 
@@ -119,7 +123,7 @@ pub async fn page<S: Session>(
     after: Option<Uuid>,
     size: u64,
 ) -> Result<Vec<Member>> {
-    let mut query = session.find::<Entity>().order_by_asc(Field::RootId).limit(size);
+    let mut query = session.find::<Entity>().filter(Field::EraseTime.is_null()).order_by_asc(Field::RootId).limit(size);
     if let Some(customer) = customer {
         query = query.filter(Field::Customer.eq(customer.uuid()));
     }
@@ -140,5 +144,6 @@ fn member(row: Model) -> Result<Member> {
         customer: CustomerId(row.customer),
         enroll_time: time::from_column(row.enroll_time),
         create_time: time::from_column(row.create_time),
+        merged_into: row.survivor.map(MemberId),
     })
 }

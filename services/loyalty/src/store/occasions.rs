@@ -13,11 +13,12 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::book::{self, Why};
 use super::programs::Programs;
-use super::{of_roots, rows};
+use super::{accounts, kin, of_roots, rows};
 use crate::domain::account::Account;
 use crate::domain::expiry::MonthDay;
 use crate::domain::ledger::{Book, Command};
 use crate::domain::occasion::{Birthday, Celebrant, Due};
+use crate::domain::person::Kin;
 use crate::domain::program::Program;
 
 const DAYS: Table = Table::new(
@@ -49,6 +50,8 @@ const GIFTS: Table = Table::new(
         Column::time("give_time"),
     ],
 );
+
+const SHARED: Table = Table::new("shared_gifts", &[Column::uuid("root_id"), Column::text("rule"), Column::int("year")]);
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -102,12 +105,16 @@ pub struct Gift {
     pub due: Due,
 }
 
-/// Loads the days of members whose accounts are locked.
+/// Loads the days of members whose accounts are locked, as far as they are of each alone.
 async fn load(
     connection: &impl ConnectionTrait,
     accounts: impl Iterator<Item = (&Account, &Program)>,
 ) -> Result<BTreeMap<MemberId, Kept>> {
-    let of: BTreeMap<Uuid, &Program> = accounts.map(|(account, program)| (account.member.uuid(), program)).collect();
+    let (mut of, mut joint) = (BTreeMap::<Uuid, &Program>::new(), Vec::new());
+    for (account, program) in accounts {
+        of.insert(account.member.uuid(), program);
+        joint.extend(account.kin.as_ref().map(|_| account.member.uuid()));
+    }
     let roots: Vec<Uuid> = of.keys().copied().collect();
     let mut days: BTreeMap<Uuid, Row> = of_roots::<Row>(connection, "member_occasions", &roots, "")
         .await?
@@ -115,7 +122,9 @@ async fn load(
         .map(|row| (row.root_id, row))
         .collect();
     let mut given = BTreeMap::<Uuid, BTreeSet<(String, i16)>>::new();
-    for Given { root_id, rule, year } in of_roots(connection, "occasion_gifts", &roots, "").await? {
+    let mut gifts: Vec<Given> = of_roots(connection, "occasion_gifts", &roots, "").await?;
+    gifts.extend(of_roots::<Given>(connection, "shared_gifts", &joint, "").await?);
+    for Given { root_id, rule, year } in gifts {
         given.entry(root_id).or_default().insert((rule, i16::try_from(year).map_err(StoreError::row)?));
     }
     let mut kept = BTreeMap::new();
@@ -135,6 +144,103 @@ async fn load(
     Ok(kept)
 }
 
+/// What a person's days are, where several members are one: what any of them was given he was given, he joined when the first
+/// of them did, and of birthdays one that is proven goes before one that is not, then the one that was told last. Whoever's
+/// name leads to another has none of his own.
+fn join(kept: &mut BTreeMap<MemberId, Kept>, accounts: &BTreeMap<MemberId, Account>) {
+    let survivors = accounts
+        .values()
+        .filter_map(|account| account.kin.as_ref().filter(|kin| kin.survivor == account.member && kin.now.len() > 1));
+    for kin in survivors {
+        let others = kin.now.iter().filter(|member| **member != kin.survivor).filter_map(|member| kept.remove(member));
+        let others: Vec<Kept> = others.collect();
+        let Some(person) = kept.get_mut(&kin.survivor) else { continue };
+        for other in others {
+            person.who.given.extend(other.who.given);
+            person.who.calendar.joined = person.who.calendar.joined.min(other.who.calendar.joined);
+            let rank = |birthday: &Birthday| (birthday.proven, birthday.told);
+            if other.who.birthday.as_ref().map(rank) > person.who.birthday.as_ref().map(rank) {
+                person.who.birthday = other.who.birthday;
+                if other.time_zone.is_some() {
+                    person.who.calendar.zone = other.who.calendar.zone;
+                }
+            }
+        }
+    }
+}
+
+/// Added to the version of the terms of days that are another member's to look at.
+const PARKED: i64 = 1 << 40;
+
+/// Whose days are looked at now, where members became one or were parted: each member with the one whose name goes on.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn regrouped(tx: &Tx, members: &[(MemberId, MemberId)]) -> Result<()> {
+    let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(member, survivor)| member == survivor);
+    let roots =
+        |members: Vec<(MemberId, MemberId)>| members.iter().map(|(member, _)| member.uuid()).collect::<Vec<_>>();
+    let park = "UPDATE member_occasions SET terms = CASE WHEN terms < $1 THEN terms + $1 ELSE terms END, due_time = NULL \
+                WHERE {roots}";
+    kin::update(tx, park, &roots(others), vec![PARKED.into()]).await?;
+    let own = roots(own);
+    kin::update(
+        tx,
+        "UPDATE member_occasions SET terms = terms - $1 WHERE terms >= $1 AND {roots}",
+        &own,
+        vec![PARKED.into()],
+    )
+    .await?;
+    // What that makes due is given when somebody looks next, which is at once.
+    let now = vec![time::to_column(tx.now()).into()];
+    kin::update(tx, "UPDATE member_occasions SET due_time = $1 WHERE {roots}", &own, now).await
+}
+
+#[derive(FromQueryResult)]
+struct GiftDay {
+    root_id: Uuid,
+    rule: String,
+    year: i64,
+    day: String,
+    give_time: DateTimeUtc,
+}
+
+/// Of pairs who are parted: what the second was given since they were one counts for the first too, where it was a day of his.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn share(tx: &Tx, programs: &Programs, pairs: &[(MemberId, MemberId, Timestamp)]) -> Result<()> {
+    let members: BTreeSet<Uuid> = pairs.iter().flat_map(|(one, other, _)| [one.uuid(), other.uuid()]).collect();
+    let roots: Vec<Uuid> = members.into_iter().collect();
+    if roots.is_empty() {
+        return Ok(());
+    }
+    let gifts: Vec<GiftDay> = of_roots(tx.conn(), "occasion_gifts", &roots, "").await?;
+    let found = accounts::lock(tx, &roots).await?;
+    let of: BTreeSet<_> = found.iter().map(|account| account.program.clone()).collect();
+    let programs = programs.load(tx.conn(), &of).await?;
+    let with_programs = found.iter().filter_map(|account| Some((account, &**programs.get(&account.program)?)));
+    let kept = load(tx.conn(), with_programs).await?;
+    let program_of: BTreeMap<MemberId, &Program> =
+        found.iter().filter_map(|one| Some((one.member, &**programs.get(&one.program)?))).collect();
+    let mut shared = BTreeSet::new();
+    for (one, other, since) in pairs {
+        let (Some(who), Some(program)) = (kept.get(one), program_of.get(one)) else { continue };
+        let days = who.who.begun(&program.terms.occasions, tx.now());
+        for gift in gifts.iter().filter(|gift| gift.root_id == other.uuid()) {
+            let is_his = days.iter().any(|due| due.rule == gift.rule && due.day.to_string() == gift.day);
+            if is_his && time::from_column(gift.give_time) >= *since {
+                shared.insert((one.uuid(), gift.rule.clone(), gift.year));
+            }
+        }
+    }
+    let mut rows = Rows::new(&SHARED);
+    for (root, rule, year) in shared {
+        rows.push([root.into(), rule.into(), year.into()]);
+    }
+    rows.insert_new(tx).await.map(drop)
+}
+
 /// Changes what is known of a member's days. What that makes due is given when somebody looks next, which is at once.
 ///
 /// # Errors
@@ -147,13 +253,17 @@ pub async fn note(tx: &Tx, programs: &Programs, member: MemberId, change: impl F
         accounts.filter_map(|account| Some((account, &**book.programs.get(&account.program)?))).collect();
     let mut kept = load(tx.conn(), with_programs.iter().copied()).await?;
     let mut days = Rows::new(&DAYS);
-    for (account, program) in with_programs {
+    for (account, program) in with_programs.into_iter().filter(|(account, _)| account.member == member) {
         let Some(kept) = kept.get_mut(&account.member) else { continue };
         change(account.member, kept);
         let due = (!program.terms.occasions.is_empty()).then(|| tx.now());
         days.push(cells(account, program, kept, due));
     }
-    write_all(tx, [days.upserting("root_id", CHANGES)]).await
+    write_all(tx, [days.upserting("root_id", CHANGES)]).await?;
+    let kin = book.accounts.get(&member).and_then(|account| account.kin.as_ref());
+    let Some(kin) = kin else { return Ok(()) };
+    let all: Vec<(MemberId, MemberId)> = kin.now.iter().map(|one| (*one, kin.survivor)).collect();
+    regrouped(tx, &all).await
 }
 
 /// Locks the accounts of these members, gives what is due to them and says what that was, with their days. What time did
@@ -173,7 +283,14 @@ pub async fn celebrate(
     let now = tx.now();
     let accounts = book.accounts.values();
     let with_programs = accounts.filter_map(|account| Some((account, &**book.programs.get(&account.program)?)));
-    let mut kept = load(tx.conn(), with_programs).await?;
+    let own = load(tx.conn(), with_programs).await?;
+    let mut kept = own.clone();
+    join(&mut kept, &book.accounts);
+    let wanted: BTreeSet<MemberId> = members.iter().copied().collect();
+    kept.retain(|member, _| {
+        let of_them = |kin: &Kin| kin.now.iter().any(|one| wanted.contains(one));
+        wanted.contains(member) || book.accounts[member].kin.as_ref().is_some_and(|kin| of_them(kin))
+    });
     let (mut days, mut gifts, mut given) = (Rows::new(&DAYS), Rows::new(&GIFTS), Vec::new());
     for (member, kept) in &mut kept {
         // What time did comes first: it is no part of the gift.
@@ -198,7 +315,7 @@ pub async fn celebrate(
             given.push(Gift { member: *member, due });
         }
         let next = kept.who.next(rules, now);
-        days.push(cells(account, program, kept, next));
+        days.push(cells(account, program, own.get(member).unwrap_or(kept), next));
     }
     write_all(tx, [days.upserting("root_id", CHANGES), gifts.inserting()]).await?;
     let why: BTreeMap<MemberId, Why> = BTreeMap::new();
@@ -281,8 +398,9 @@ pub async fn adopt(tx: &Tx, program: &Program) -> Result<()> {
         return Ok(());
     }
     let sql = "INSERT INTO member_occasions (root_id, organization, program, proven, terms) \
-               SELECT root_id, organization, program, false, 0 FROM members WHERE program = $1 ON CONFLICT DO NOTHING";
-    let values = [program.id.slug().into()];
+               SELECT root_id, organization, program, false, CASE WHEN survivor IS NULL THEN 0 ELSE $2 END FROM members \
+               WHERE program = $1 AND erase_time IS NULL ON CONFLICT DO NOTHING";
+    let values = [program.id.slug().into(), PARKED.into()];
     tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::book::Why;
-use super::{entries, of_roots, rows};
+use super::{entries, kin, of_roots, rows};
 use crate::domain::account::Account;
 use crate::domain::entry::OrderId;
 use crate::domain::ladder::{Granted, Ladder, Standing};
@@ -122,8 +122,8 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     let (mut orders, mut ledgers) = (Vec::new(), Vec::new());
     for (member, ranking) in load(tx.conn(), &members).await? {
         let Some(account) = book.accounts.get_mut(&member) else { continue };
-        let anew =
-            |program: &&Arc<Program>| program.terms.tiers.is_some() && !adds(&ranking, program, &commands[&member]);
+        let adds = |program: &Program| account.kin.is_none() && adds(&ranking, program, &commands[&member]);
+        let anew = |program: &&Arc<Program>| program.terms.tiers.is_some() && !adds(program);
         if let Some(program) = book.programs.get(&account.program).filter(anew) {
             let of = if is_balance(program) { &mut ledgers } else { &mut orders };
             of.push(member.uuid());
@@ -280,7 +280,7 @@ pub fn changes(tx: &Tx, book: &Book, why: &BTreeMap<MemberId, Why>) -> Result<Ch
         ]);
         let told = ranking.told.as_ref().and_then(|told| told.tier.as_deref());
         if told != ranking.tier() {
-            let why = why.get(&account.member).cloned().unwrap_or_default();
+            let why = super::book::why_of(account, why);
             let standing = ranking.standing.as_ref();
             let since = standing.map_or(tx.now(), |standing| standing.since);
             let message = changed(account, told, standing);
@@ -309,6 +309,89 @@ fn changed(account: &Account, previous: Option<&str>, standing: Option<&Standing
         until_time: standing.and_then(|standing| standing.until).map(to_proto),
         granted: standing.is_some_and(|standing| standing.granted),
     }
+}
+
+/// Added to the version of the terms of a standing that is another member's to count: nobody looks at it until they are parted.
+const PARKED: i64 = 1 << 40;
+
+/// Whose standings count now, where members became one or were parted: each member with the one whose name goes on.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn regrouped(tx: &Tx, members: &[(MemberId, MemberId)]) -> Result<()> {
+    let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(member, survivor)| member == survivor);
+    let roots =
+        |members: Vec<(MemberId, MemberId)>| members.iter().map(|(member, _)| member.uuid()).collect::<Vec<_>>();
+    let park = "UPDATE member_tiers SET terms = terms + $1, due_time = NULL WHERE terms < $1 AND {roots}";
+    kin::update(tx, park, &roots(others), vec![PARKED.into()]).await?;
+    let unpark = "UPDATE member_tiers SET terms = terms - $1 WHERE terms >= $1 AND {roots}";
+    kin::update(tx, unpark, &roots(own), vec![PARKED.into()]).await
+}
+
+/// Prepares the standings of a book for being worked out anew: everyone joined when he did, and has the grants that were given
+/// to those who are one person with him.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn restart(tx: &Tx, book: &mut Book, joined: &BTreeMap<MemberId, Timestamp>) -> Result<()> {
+    let roots: Vec<Uuid> = joined.keys().map(|member| member.uuid()).collect();
+    let given = grants(tx, &roots).await?;
+    for (member, joined) in joined {
+        let Some(account) = book.accounts.get_mut(member) else { continue };
+        let Some(ranking) = account.ranking.as_mut() else { continue };
+        ranking.joined = *joined;
+        let of: Vec<MemberId> = account.kin.iter().flat_map(|kin| kin.now.iter().copied()).collect();
+        if let Some(ladder) = &mut ranking.ladder {
+            let mut live: Vec<Granted> = of.iter().filter_map(|one| given.get(one)).flatten().cloned().collect();
+            live.retain(|granted| granted.until > tx.now());
+            live.sort_by(|a, b| (a.from, a.until, &a.tier).cmp(&(b.from, b.until, &b.tier)));
+            ladder.grants = live;
+        }
+    }
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Grant {
+    root_id: Uuid,
+    tier: String,
+    start_time: DateTimeUtc,
+    end_time: DateTimeUtc,
+}
+
+/// What these members were ever given, the first to begin first.
+pub(super) async fn grants(tx: &Tx, roots: &[Uuid]) -> Result<BTreeMap<MemberId, Vec<Granted>>> {
+    let mut grants = BTreeMap::<MemberId, Vec<Granted>>::new();
+    for row in of_roots::<Grant>(tx.conn(), "tier_grants", roots, " ORDER BY root_id, start_time, grant_id").await? {
+        let (from, until) = (time::from_column(row.start_time), time::from_column(row.end_time));
+        grants.entry(MemberId(row.root_id)).or_default().push(Granted { tier: row.tier, from, until });
+    }
+    Ok(grants)
+}
+
+/// Gives accounts that are read everything that their standings are worked out from.
+///
+/// # Errors
+/// The database's.
+pub async fn attach_all(
+    connection: &impl ConnectionTrait,
+    accounts: &mut BTreeMap<MemberId, Account>,
+    program: &Program,
+) -> Result<()> {
+    let roots: Vec<Uuid> = accounts.keys().map(|member| member.uuid()).collect();
+    if program.terms.tiers.is_none() {
+        return Ok(());
+    }
+    let none: &[Uuid] = &[];
+    let (orders, ledgers) = if is_balance(program) { (none, &roots[..]) } else { (&roots[..], none) };
+    let mut histories = histories(connection, orders, ledgers).await?;
+    for (member, mut ranking) in load(connection, &roots).await? {
+        ranking.history = histories.remove(&member);
+        if let Some(account) = accounts.get_mut(&member) {
+            account.ranking = Some(ranking);
+        }
+    }
+    Ok(())
 }
 
 /// Keeps what was given, and why.
@@ -358,8 +441,9 @@ pub async fn adopt(tx: &Tx, program: &Program) -> Result<()> {
         return Ok(());
     }
     let sql = "INSERT INTO member_tiers (root_id, organization, program, terms, version) \
-               SELECT root_id, organization, program, 0, 0 FROM members WHERE program = $1 ON CONFLICT DO NOTHING";
-    let values = [program.id.slug().into()];
+               SELECT root_id, organization, program, CASE WHEN survivor IS NULL THEN 0 ELSE $2 END, 0 FROM members \
+               WHERE program = $1 AND erase_time IS NULL ON CONFLICT DO NOTHING";
+    let values = [program.id.slug().into(), PARKED.into()];
     tx.conn().execute_raw(Statement::from_sql_and_values(tx.backend(), sql, values)).await?;
     Ok(())
 }

@@ -17,6 +17,7 @@ guanxi_testkit::matrix! {
             customer: customer(1).to_string(),
             enroll_time: None,
             referral_code: String::new(),
+            card_number: String::new(),
         };
         let mut members = env.client().loyalty().members();
         let again = Error::from(members.enroll_member(request.clone()).await.expect_err("he is a member"));

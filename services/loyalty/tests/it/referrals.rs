@@ -44,6 +44,7 @@ async fn brought(env: &Env, who: u128, code: &str) -> String {
         program: "programs/test".into(),
         customer: customer(who).to_string(),
         referral_code: code.into(),
+        card_number: String::new(),
         ..EnrollMemberRequest::default()
     };
     let answer = env.client().loyalty().members().enroll_member(request).await.expect("he is enrolled");
@@ -165,6 +166,7 @@ guanxi_testkit::matrix! {
             program: "programs/test".into(),
             customer: customer(9).to_string(),
             referral_code: mistyped,
+            card_number: String::new(),
             ..EnrollMemberRequest::default()
         };
         assert_eq!(reason(client.loyalty().members().enroll_member(enrol).await), "NOT_FOUND");

@@ -40,9 +40,15 @@ guanxi_testkit::matrix! {
             customer: customer(9).to_string(),
             enroll_time: None,
             referral_code: String::new(),
+            card_number: String::new(),
         };
         assert_eq!(reason(members.enroll_member(enrol).await), "NOT_FOUND");
         assert_eq!(reason(members.get_member(GetMemberRequest { name: member.clone() }).await), "NOT_FOUND");
+        env.client().loyalty().members().assign_card(crate::cards::assigning(&member, "6200 1111")).await.unwrap();
+        assert_eq!(reason(members.lookup_card(crate::cards::looking_up("6200 1111")).await), "NOT_FOUND");
+        assert_eq!(reason(members.list_cards(ListCardsRequest { member: member.clone() }).await), "NOT_FOUND");
+        assert_eq!(reason(members.assign_card(crate::cards::assigning(&member, "6200 2222")).await), "NOT_FOUND");
+        assert_eq!(reason(members.replace_card(crate::cards::replacing(&member, "", "6200 2222")).await), "NOT_FOUND");
         let born = crate::occasions::birthday(&member, 1, 1, BirthdaySource::Member);
         assert_eq!(reason(members.set_birthday(born).await), "NOT_FOUND");
         assert_eq!(reason(members.check_in(crate::occasions::checking_in(&member)).await), "NOT_FOUND");

@@ -86,6 +86,7 @@ pub async fn enroll(client: &Client, program: &str, customer: CustomerId) -> Str
         customer: customer.to_string(),
         enroll_time: None,
         referral_code: String::new(),
+        card_number: String::new(),
     };
     let answer = client.loyalty().members().enroll_member(request).await.expect("he is enrolled");
     answer.into_inner().member.expect("a member").name

@@ -97,9 +97,12 @@ impl Book {
 
     /// The counters that a cart's limits ask for.
     pub fn counters_of(&self, cart: &Cart, now: Timestamp) -> BTreeSet<CounterKey> {
-        let by = self.by(cart);
+        let holder = cart.member.and_then(|member| self.holders.get(&member));
+        let others = holder.into_iter().flat_map(|holder| &holder.kin);
+        let others = others.map(|one| By { customer: Some(one.customer.uuid()), store: None });
+        let all: Vec<By<'_>> = std::iter::once(self.by(cart)).chain(others).collect();
         let coupons = cart.items.iter().filter_map(|item| self.newest(item.text.id(&cart.organization)));
-        coupons.flat_map(|coupon| self.counters_of_use(coupon, &by, now)).collect()
+        coupons.flat_map(|coupon| all.iter().flat_map(|by| self.counters_of_use(coupon, by, now))).collect()
     }
 
     /// The counters that a rollback changes.
@@ -209,7 +212,11 @@ impl Book {
         let coupon = self.newest(id).ok_or(CouponError::Unknown(id))?;
         let batch = self.batches.get(&coupon.batch.uuid()).ok_or(CouponError::Unknown(id))?;
         let (terms, by) = (&batch.terms, self.by(cart));
-        if coupon.owner.is_some_and(|owner| Some(owner.member) != cart.member) {
+        let holder = cart.member.and_then(|member| self.holders.get(&member));
+        let is_his = |owner: MemberId| {
+            Some(owner) == cart.member || holder.is_some_and(|holder| holder.kin.iter().any(|one| one.member == owner))
+        };
+        if coupon.owner.is_some_and(|owner| !is_his(owner.member)) {
             return Err(CouponError::NotOwned);
         }
         if now >= coupon.expire_time {
@@ -245,7 +252,13 @@ impl Book {
             }
             let used = match (batch.counter(limit, coupon, &by, now), limit.scope, limit.period) {
                 (Some(key), ..) => {
-                    let used = self.counted(&key) + added.counters.get(&key).copied().unwrap_or_default();
+                    let others = holder.filter(|_| limit.scope == Scope::Customer).into_iter().flat_map(|one| &one.kin);
+                    let others = others.filter_map(|one| {
+                        let by = By { customer: Some(one.customer.uuid()), store: None };
+                        Some(self.counted(&batch.counter(limit, coupon, &by, now)?))
+                    });
+                    let others: i64 = others.sum();
+                    let used = self.counted(&key) + others + added.counters.get(&key).copied().unwrap_or_default();
                     keys.push(key);
                     used
                 }

@@ -105,6 +105,8 @@ pub struct Holder {
     pub program: String,
     /// Whose data he is.
     pub organization: OrganizationId,
+    /// The others who are one person with him: their coupons are his, and what they redeemed counts for him.
+    pub kin: Vec<Owner>,
 }
 
 /// The key of what an order redeems: one for each order of an organisation.

@@ -3,6 +3,7 @@
 mod always;
 mod cases;
 mod conditions;
+mod joint;
 mod laws;
 mod moves;
 mod reference;

@@ -16,7 +16,7 @@ use crate::domain::coupon::code::CouponId;
 use crate::domain::coupon::limit::CounterKey;
 use crate::domain::coupon::redemption::Cart;
 use crate::store::entities::members::Model as Member;
-use crate::store::{of_roots, organization};
+use crate::store::{kin, of_roots, organization};
 
 /// What calls need.
 #[derive(Debug, Clone, Default)]
@@ -107,11 +107,15 @@ async fn rest(
 /// # Errors
 /// The database's.
 pub async fn holders(connection: &impl ConnectionTrait, members: &[Uuid]) -> Result<BTreeMap<MemberId, Holder>> {
-    let found = of_roots::<Member>(connection, "members", members, "").await?;
+    let found = of_roots::<Member>(connection, "members", members, " AND erase_time IS NULL").await?;
+    let same = kin::owners(connection, found.iter().filter_map(|row| row.kin)).await?;
     let holder = |row: Member| {
-        let member = MemberId(row.root_id);
-        let (customer, organization) = (CustomerId(row.customer), organization(&row.organization)?);
-        Ok((member, Holder { member, customer, program: row.program, organization }))
+        let (member, organization) = (MemberId(row.root_id), organization(&row.organization)?);
+        let all = same.get(&member).map(Vec::as_slice).unwrap_or_default();
+        // What he redeems counts under his own name, whatever he is merged into.
+        let own = all.iter().find(|one| one.member == member).map_or(CustomerId(row.customer), |one| one.customer);
+        let kin = all.iter().filter(|one| one.member != member).copied().collect();
+        Ok((member, Holder { member, customer: own, program: row.program, organization, kin }))
     };
     found.into_iter().map(holder).collect()
 }

@@ -127,8 +127,8 @@ pub async fn read<S: Session>(session: &S, id: CouponId) -> Result<Coupon> {
 pub struct Filter {
     /// Only those of this batch.
     pub batch: Option<BatchId>,
-    /// Only this member's.
-    pub member: Option<MemberId>,
+    /// Only those of these members.
+    pub members: Option<Vec<MemberId>>,
     /// Only those in this state.
     pub state: Option<CouponState>,
 }
@@ -151,8 +151,8 @@ pub async fn page<S: Session>(
     if let Some(batch) = &filter.batch {
         condition = condition.add(Field::Batch.eq(batch.uuid()));
     }
-    if let Some(member) = filter.member {
-        condition = condition.add(Field::Member.eq(member.uuid()));
+    if let Some(members) = &filter.members {
+        condition = condition.add(Field::Member.is_in(members.iter().map(|member| member.uuid())));
     }
     if let Some((root, generation)) = after {
         let same = Condition::all().add(Field::RootId.eq(root)).add(Field::Generation.gt(generation));

@@ -25,6 +25,8 @@ pub struct Model {
     pub adjusted: i64,
     pub sent: i64,
     pub received: i64,
+    pub kin: Option<Uuid>,
+    pub erase_time: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,6 +14,9 @@ pub struct Model {
     pub customer: Uuid,
     pub enroll_time: DateTimeUtc,
     pub create_time: DateTimeUtc,
+    pub kin: Option<Uuid>,
+    pub survivor: Option<Uuid>,
+    pub erase_time: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

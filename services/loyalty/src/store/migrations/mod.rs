@@ -8,6 +8,7 @@ mod m0005_room;
 mod m0006_ledger;
 mod m0007_members;
 mod m0010_challenges;
+mod m0011_identity;
 
 use guanxi_store::migrate::Migrations;
 
@@ -22,5 +23,6 @@ pub fn all() -> Migrations {
         Box::new(m0006_ledger::Ledger),
         Box::new(m0007_members::Members),
         Box::new(m0010_challenges::Challenges),
+        Box::new(m0011_identity::Identity),
     ]
 }

@@ -18,7 +18,9 @@ pub fn all() -> Vec<Invariant> {
             "SELECT COUNT(*) FROM reward_redemptions",
             "SELECT 'rewards/' || d.slug, 'cost ' || CAST(d.points AS varchar(20)) || ', took ' || \
              CAST(COALESCE(o.spent, 0) AS varchar(20)) || ', gave back ' || CAST(COALESCE(o.refunded, 0) AS varchar(20)) \
-             FROM reward_redemptions d LEFT JOIN member_orders o ON o.root_id = d.member AND o.order_id = d.order_id \
+             FROM reward_redemptions d LEFT JOIN (SELECT order_id, CAST(SUM(spent) AS bigint) AS spent, \
+             CAST(SUM(refunded) AS bigint) AS refunded FROM member_orders WHERE name LIKE 'orders/reward:%' \
+             GROUP BY order_id) AS o ON o.order_id = d.order_id \
              WHERE COALESCE(o.spent, 0) <> d.points \
              OR COALESCE(o.refunded, 0) <> CASE WHEN d.state = 'CANCELLED' THEN d.points ELSE 0 END",
         ),

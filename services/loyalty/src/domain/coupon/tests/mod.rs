@@ -66,7 +66,7 @@ pub(super) fn book(all: Vec<Terms>) -> Book {
     for number in 1..=3 {
         let (member, customer) = (member(number), CustomerId(Uuid::from_u128(100 + number)));
         let organization = OrganizationId::default_organization();
-        book.holders.insert(member, Holder { member, customer, program: "club".into(), organization });
+        book.holders.insert(member, Holder { member, customer, program: "club".into(), organization, kin: Vec::new() });
     }
     book
 }

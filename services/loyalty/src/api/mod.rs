@@ -1,8 +1,8 @@
 //! What clients call: each handler decodes, has it decided, encodes.
 
 mod campaigns;
-mod challenges;
 mod cards;
+mod challenges;
 mod coupons;
 mod gift_cards;
 mod ledger;

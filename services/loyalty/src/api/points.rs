@@ -34,7 +34,8 @@ use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
 use crate::store::{
-    accounts, adjustments, budgets, earned as kept, entries, kin, member_orders, reading, tiers, transfers,
+    accounts, adjustments, budgets, customers, earned as kept, entries, kin, member_orders, reading, sources, tiers,
+    transfers,
 };
 
 /// Serves points.
@@ -100,6 +101,11 @@ impl PointsService for Points {
                 let at = effective_time.unwrap_or(now);
                 if account.kin.is_none() {
                     tiers::attach(connection, &mut account, &program, at).await?;
+                    if program.asks_of_customers() {
+                        let of = BTreeSet::from([account.customer]);
+                        account.told =
+                            customers::told(connection, &of).await?.remove(&account.customer).unwrap_or_default();
+                    }
                     facts = Some(account.facts_at(&program, at, now));
                     standing =
                         kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
@@ -108,6 +114,9 @@ impl PointsService for Points {
                     let mut book =
                         Book { accounts: sides.into_iter().map(|one| (one.member, one)).collect(), ..Book::default() };
                     tiers::attach_all(connection, &mut book.accounts, &program).await?;
+                    if program.asks_of_customers() {
+                        customers::attach(connection, &mut book, &BTreeSet::from([member])).await?;
+                    }
                     let roots: Vec<Uuid> = book.accounts.keys().map(|member| member.uuid()).collect();
                     kept::standings(connection, &roots).await?.values().for_each(|one| standing.join(one));
                     facts = book.joint_facts(member, &program, at, now);
@@ -361,7 +370,9 @@ impl PointsService for Points {
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
             let notes = adjustments::notes(connection, member.uuid(), &found).await?;
             let others = transfers::others(connection, member.uuid(), &found).await?;
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
+            let sources = sources::named(connection, member.uuid(), &found).await?;
+            let told = wire::Told { orders: &named, notes: &notes, others: &others, sources: &sources };
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &told)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await
@@ -407,16 +418,18 @@ async fn entries_of<S: Session>(
     let orders: BTreeSet<(Uuid, Uuid)> = found.iter().filter_map(|(one, entry)| Some((*one, entry.order?.0))).collect();
     let named = member_orders::load(connection, &orders.into_iter().collect::<Vec<_>>()).await?;
     let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
-    let (mut notes, mut others) = (BTreeMap::new(), BTreeMap::new());
+    let (mut notes, mut others, mut given) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for member in members {
         let own: Vec<_> =
             found.iter().filter(|(one, _)| *one == member.uuid()).map(|(_, entry)| entry.clone()).collect();
         notes.insert(member.uuid(), adjustments::notes(connection, member.uuid(), &own).await?);
         others.insert(member.uuid(), transfers::others(connection, member.uuid(), &own).await?);
+        given.insert(member.uuid(), sources::named(connection, member.uuid(), &own).await?);
     }
-    let entries = found
-        .iter()
-        .map(|(member, entry)| wire::entry(MemberId(*member), entry, &named, &notes[member], &others[member]));
+    let entries = found.iter().map(|(member, entry)| {
+        let (notes, others, sources) = (&notes[member], &others[member], &given[member]);
+        wire::entry(MemberId(*member), entry, &wire::Told { orders: &named, notes, others, sources })
+    });
     Ok(ListEntriesResponse { entries: entries.collect(), next_page_token })
 }
 

@@ -70,8 +70,7 @@ impl Account {
     }
 
     fn expiring_lots(&self, now: Timestamp) -> impl Iterator<Item = &Lot> {
-        let dated =
-            move |lot: &&Lot| lot.open.is_positive() && lot.active_from.is_some() && !lot.has_expired(now);
+        let dated = move |lot: &&Lot| lot.open.is_positive() && lot.active_from.is_some() && !lot.has_expired(now);
         self.lots.values().filter(dated)
     }
 

@@ -34,7 +34,7 @@ impl Program {
 
 impl Account {
     /// Counts an order that has just earned.
-    pub(crate) fn count(&mut self, program: &Program, earn: &Earn, member: &MemberFacts) {
+    pub(crate) fn count_for_goals(&mut self, program: &Program, earn: &Earn, member: &MemberFacts) {
         let mut goals = program.goals(earn, self.referred).peekable();
         if goals.peek().is_none() {
             return;

@@ -19,6 +19,7 @@ use super::firing::hits;
 use super::order::OrderRecord;
 use super::points::{Points, share};
 use super::rule::{EarningRule, Effect, Filters};
+use super::source::Trigger;
 
 /// What of orders is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,7 @@ impl Selection {
             caps: Vec::new(),
             expiry: None,
             effect: Effect::Fixed { points: 0 },
+            trigger: Trigger::Order,
         };
         Self { lets_in, minimum_minor: 0 }
     }

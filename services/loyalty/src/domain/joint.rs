@@ -97,7 +97,11 @@ impl Book {
         account.ranking = self.joint_ranking(member, program);
         if let Some(kin) = &mut account.kin {
             let others = kin.now.iter().filter(|other| **other != member).filter_map(|other| self.accounts.get(other));
-            kin.beside = others.fold(Totals::default(), |sum, other| sum.plus(other.totals));
+            let told = &mut account.told;
+            kin.beside = others.fold(Totals::default(), |sum, other| {
+                told.join(&other.told);
+                sum.plus(other.totals)
+            });
         }
         Some(account.facts_at(program, at, now))
     }
@@ -121,11 +125,11 @@ impl Book {
         };
         let touched = sides.ever.iter().copied().chain(command.receiver());
         let before: Vec<Account> = touched.filter_map(|member| self.accounts.get(&member).cloned()).collect();
-        let (budgets, returned) = (self.budgets.clone(), self.returned.clone());
+        let (budgets, returned, heard) = (self.budgets.clone(), self.returned.clone(), self.heard.clone());
         let decided = self.divide(&sides, &program, command, now);
         if decided.is_err() {
             self.accounts.extend(before.into_iter().map(|account| (account.member, account)));
-            (self.budgets, self.returned) = (budgets, returned);
+            (self.budgets, self.returned, self.heard) = (budgets, returned, heard);
         }
         self.rank_all(&sides.ever, &program, now);
         decided
@@ -150,6 +154,13 @@ impl Book {
                 let outcome = self.on(side, sides, program, command, now)?;
                 self.slide_others(sides, &[side], program, earn.effective_time, now);
                 Ok(outcome)
+            }
+            Command::Hear(source) => {
+                let key = source.name.key();
+                if sides.ever.iter().any(|side| self.heard.contains(&(*side, key))) {
+                    return Ok(Outcome::Heard(Points::ZERO));
+                }
+                self.on(sides.named, sides, program, command, now)
             }
             Command::Spend(spend) => self.spend_jointly(sides, program, spend, now),
             Command::PlaceHold(hold) => self.hold_jointly(sides, program, hold, now),

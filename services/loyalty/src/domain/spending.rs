@@ -148,7 +148,7 @@ impl Account {
         }
         let tier = facts.tier.clone();
         self.record_of(&earn.order).earn(&earn.purchase, &earning);
-        self.count(program, earn, &facts);
+        self.count_for_goals(program, earn, &facts);
         self.remember(earn, facts, &earning, budgets);
         let posting = self.posting(earn.effective_time, now).about_order(Some(order));
         self.slide(program, posting, earn.effective_time);
@@ -192,7 +192,7 @@ impl Account {
     /// What conditions may ask of the member, but for his tier.
     pub fn facts(&self) -> MemberFacts {
         let totals = self.kin.as_ref().map_or(self.totals, |kin| self.totals.plus(kin.beside));
-        MemberFacts::new(self.member, self.customer, &totals)
+        MemberFacts { told: self.told.clone(), ..MemberFacts::new(self.member, self.customer, &totals) }
     }
 
     /// The same with the tier that he has at `at`.
@@ -200,8 +200,8 @@ impl Account {
         MemberFacts { tier: self.tier_at(program, at, now), ..self.facts() }
     }
 
-    /// Keeps what an order was and gave, and counts it in caps and budgets.
-    fn remember(&mut self, earn: &Earn, member: MemberFacts, earning: &Earning, budgets: &mut Budgets) {
+    /// Counts what was earned in caps and budgets.
+    pub(crate) fn count(&mut self, earning: &Earning, budgets: &mut Budgets) {
         for share in earning.shares.iter().filter(|share| share.points.is_positive()) {
             let budget = CampaignId::from_slug(&share.campaign).ok().and_then(|campaign| budgets.get_mut(&campaign));
             if let Some(budget) = budget {
@@ -209,6 +209,11 @@ impl Account {
             }
         }
         earning.grants.iter().for_each(|grant| self.standing.add(grant));
+    }
+
+    /// Keeps what an order was and gave, and counts it in caps and budgets.
+    fn remember(&mut self, earn: &Earn, member: MemberFacts, earning: &Earning, budgets: &mut Budgets) {
+        self.count(earning, budgets);
         let earned = EarnedOrder {
             order: OrderId::from(&earn.order),
             source: earn.order.source().to_owned(),

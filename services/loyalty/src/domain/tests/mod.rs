@@ -8,6 +8,7 @@ mod laws;
 mod moves;
 mod reference;
 mod rules;
+mod sources;
 mod terms;
 mod tiers;
 

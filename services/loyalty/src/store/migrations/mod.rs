@@ -7,6 +7,7 @@ mod m0004_coupons;
 mod m0005_room;
 mod m0006_ledger;
 mod m0007_members;
+mod m0009_sources;
 mod m0010_challenges;
 mod m0011_identity;
 
@@ -22,6 +23,7 @@ pub fn all() -> Migrations {
         Box::new(m0005_room::Room),
         Box::new(m0006_ledger::Ledger),
         Box::new(m0007_members::Members),
+        Box::new(m0009_sources::Sources),
         Box::new(m0010_challenges::Challenges),
         Box::new(m0011_identity::Identity),
     ]

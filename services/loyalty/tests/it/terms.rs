@@ -5,9 +5,10 @@ use guanxi_contracts::customer::events::v1::{OrderLine, OrderRecorded};
 use guanxi_contracts::loyalty::events::v1::{PointsActivated, PointsEarned, PointsExpired};
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_contracts::time::{from_proto, to_proto};
-use guanxi_kernel::{OrganizationId, SignedDuration};
+use guanxi_kernel::OrganizationId;
 use guanxi_messaging::event;
 use guanxi_testkit::Env;
+use jiff::SignedDuration;
 
 use crate::support::*;
 

@@ -1,5 +1,5 @@
-//! What time alone does to an account, in this order: waiting points become active or are cancelled, holds that timed out let go, active
-//! points pay a deficit, points expire. Whether points can be spent is decided by the clock, never by whether this ran:
+//! What time alone does to an account, in this order: waiting points become active, holds that timed out let go, active
+//! points pay a deficit, points expire and waits in vain end. Whether points can be spent is decided by the clock, never by whether this ran:
 //! each debit settles first, and the sweeping job only writes what is due.
 
 use jiff::Timestamp;
@@ -25,13 +25,16 @@ impl Account {
         let mut activated = Points::ZERO;
         let tier = self.tier_at(program, at, now);
         for (id, own) in waiting.into_iter().zip(expiries) {
-            let lot = self.lot(id);
+            let lot = self.lot(id).clone();
             let (from, ended) = (at.max(lot.effective_time), lot.expires_at.unwrap_or(at));
             let back = movement(EntryKind::Unexpire, LedgerAccount::Breakage, LedgerAccount::Open);
             self.shift(posting.not_before(ended), back, Some(id), lot.expired);
             let open = self.lot(id).open;
             if open.is_positive() {
+                // What slid since it became active without the delivery stays as far as it slid.
+                let slid = lot.expires_at.filter(|_| lot.sliding && lot.has_begun(now));
                 let expires_at = program.expires_at_in(own.as_ref(), tier.as_deref(), from);
+                let expires_at = expires_at.map(|at| slid.map_or(at, |slid| slid.max(at)));
                 self.date(posting, EntryKind::Activate, id, Some(from), expires_at);
             }
             activated += open;

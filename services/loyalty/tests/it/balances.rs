@@ -42,6 +42,42 @@ guanxi_testkit::matrix! {
         assert_eq!((balance_at(env, &member, Some(tenth), None).await, balance_at(env, &member, None, None).await), (110, 0));
     }
 
+    async fn what_was_active_waiting_and_held_on_a_day_and_what_was_known_of_it(env: &Env) {
+        let member = member(env, Program { expiry: expiring_program(40).expiry, ..waiting_program() }).await;
+        let [start, day] = [at("2026-11-22T04:42:00Z"), jiff::SignedDuration::from_hours(24)];
+        let mut points = env.client().loyalty().points();
+        env.tell("customer", [recorded("1", customer(1), &["a"])]).await;
+        env.settle().await;
+        earn(&env.client(), &member, "2", 100).await;
+        let adjust = AdjustPointsRequest { expire_time: None, ..crate::adjusting::adjusting(&member, 50) };
+        points.adjust_points(adjust).await.unwrap();
+        env.clock().set(start + day);
+        points.place_hold(crate::holds::holding(&member, 20)).await.unwrap();
+        env.clock().set(start + day * 3);
+        // Placed on the 1st, delivered on the 20th, told on the 25th; the hold timed out meanwhile.
+        env.tell("logistics", [delivered("1", "a", "2026-11-20T00:00:00Z")]).await;
+        env.settle().await;
+        env.run_jobs().await;
+        let buckets = async |as_of: Timestamp, known_at: Timestamp| {
+            let request = GetBalanceRequest {
+                member: member.clone(),
+                as_of: Some(to_proto(as_of)),
+                known_at: Some(to_proto(known_at)),
+            };
+            let answer = env.client().loyalty().points().get_balance(request).await.unwrap().into_inner();
+            let Balance { balance, available, pending, held, .. } = answer.balance.unwrap();
+            (balance, available, pending, held)
+        };
+        let (told, held) = (start + day * 3, start + day + jiff::SignedDuration::from_mins(1));
+        assert_eq!(buckets(start, start).await, (50, 50, 110, 0));
+        assert_eq!(buckets(held, held).await, (50, 30, 110, 20));
+        assert_eq!(buckets(held, told).await, (60, 40, 100, 20), "by then it had been delivered");
+        assert_eq!(buckets(told, held).await, (50, 50, 110, 0), "the hold has timed out, whoever wrote it");
+        assert_eq!(buckets(told, told).await, (60, 60, 100, 0));
+        assert_eq!(buckets(start + day * 100, told).await, (0, 0, 100, 0), "what waits does not expire");
+        env.verify().await;
+    }
+
     async fn l05_what_expires_is_listed_by_date(env: &Env) {
         let member = member(env, expiring_program(10)).await;
         earn(&env.client(), &member, "1", 100).await;

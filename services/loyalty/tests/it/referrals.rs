@@ -72,7 +72,7 @@ guanxi_testkit::matrix! {
         let old = member(env, paying(referring())).await;
         let client = env.client();
         let code = code(&client, &old).await;
-        assert_eq!(super::referrals::code(&client, &old).await, code, "it is kept");
+        assert_eq!(crate::referrals::code(&client, &old).await, code, "it is kept");
         let read = GetReferralCodeRequest { member: old.clone() };
         assert_eq!(client.loyalty().referrals().get_referral_code(read).await.unwrap().into_inner().code, code);
         assert_eq!((code.len(), code.chars().filter(|c| "01ILO".contains(*c)).count()), (12, 0), "no look-alikes: {code}");

@@ -340,11 +340,7 @@ fn challenges(t: &Things) -> Vec<Row> {
             Missing,
             UpdateChallengeRequest { request_id: id(), challenge: Some(changed), update_mask: mask("display_name") },
         ),
-        row(
-            "ChallengeService/ListChallengeProgress",
-            Missing,
-            ListChallengeProgressRequest { member: member.clone() },
-        ),
+        row("ChallengeService/ListChallengeProgress", Missing, ListChallengeProgressRequest { member: member.clone() }),
         row(
             "ChallengeService/ListChallengeAwards",
             Missing,

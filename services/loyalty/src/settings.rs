@@ -36,7 +36,7 @@ impl Default for Settings {
             points_lanes: 2,
             points_batch: 512,
             sweep_interval: Duration::from_secs(600),
-            goals_interval: Duration::from_secs(10),
+            goals_interval: Duration::from_secs(60),
             coupons_lanes: 1,
             coupons_batch: 512,
             coupons_reminder_interval: Duration::from_secs(600),

@@ -132,7 +132,7 @@ impl ChallengeService for Challenges {
             let (id, mask, terms, etag) = (&id, &mask, &terms, given.etag.as_str());
             let written = self.db.command(&call, &write, |tx| async move {
                 // Its program is locked first, as when one is made: how many it has open is counted exactly.
-                let program = challenges::writable(&tx, id).await?.program;
+                let program = challenges::read(&*tx, id).await?.program;
                 let program = programs::writable(&tx, &program).await?;
                 let challenge = challenges::writable(&tx, id).await?;
                 if !etag.is_empty() && etag != wire::etag(&challenge) {

@@ -235,7 +235,7 @@ guanxi_testkit::matrix! {
         let by_name = || async { progress(&client, &member).await.into_iter().map(|one| one.0).collect::<Vec<_>>() };
         assert_eq!(by_name().await, [4, 6, 600]);
         give_back(&client, &member, "1", 1).await;
-        assert_eq!(by_name().await, [3, 4, 450]);
+        assert_eq!(by_name().await, [3, 5, 450], "a quarter of six points is one");
         give_back(&client, &member, "1", 2).await;
         assert_eq!(by_name().await, [0, 0, 0], "what is left is below what it must come to");
         env.run_jobs().await;

@@ -28,9 +28,9 @@ pub async fn settle(tx: &Tx, programs: &Programs, pairs: &[Pair]) -> Result<()> 
     let roots: BTreeSet<Uuid> = pairs.iter().map(|(root, _)| *root).collect();
     let referees: Vec<Uuid> = roots.iter().copied().collect();
     // Who brought somebody never changes, so it can be read before both are locked.
-    let referrers = referrals::of(tx.conn(), &referees).await?;
-    let members: BTreeSet<Uuid> =
-        roots.into_iter().chain(referrers.values().map(|referral| referral.referrer.uuid())).collect();
+    let brought = referrals::of(tx.conn(), &referees).await?;
+    let due = brought.values().filter(|one| pairs.contains(&(one.referee.uuid(), one.program.referral_goal())));
+    let members: BTreeSet<Uuid> = roots.into_iter().chain(due.map(|one| one.referrer.uuid())).collect();
     let mut book = lock(tx, programs, members.into_iter().collect()).await?;
     let counted = of(tx.conn(), pairs).await?;
     let mut plan = Plan::new(&book, pairs, &counted, awards::of(tx.conn(), pairs).await?);

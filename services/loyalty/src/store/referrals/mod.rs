@@ -140,13 +140,13 @@ pub async fn code(connection: &impl ConnectionTrait, member: MemberId) -> Result
 ///
 /// # Errors
 /// [`ReferralError`]; the database's.
-pub async fn refer(tx: &Tx, program: &Program, referee: MemberId, code: &str) -> Result<Referral> {
+pub async fn refer(tx: &Tx, program: &Program, referee: MemberId, given: &str) -> Result<Referral> {
     if program.terms.referral.is_none() {
         Err(ReferralError::NoReferrals(program.id.clone())).refuse()?;
     }
     let unknown = || ReferralError::UnknownCode(program.id.clone());
     let text =
-        code.parse::<CodeText>().ok().filter(|text| is_well_formed(text.plain())).ok_or_else(unknown).refuse()?;
+        given.parse::<CodeText>().ok().filter(|text| is_well_formed(text.plain())).ok_or_else(unknown).refuse()?;
     let owner = of_roots::<Owner>(tx.conn(), "referral_codes", &[program.id.referral_code(&text)], "").await?;
     let referrer = MemberId(owner.first().ok_or_else(unknown).refuse()?.member);
     // An order that is earning now, and another code, wait until it is known whether this one counts.
@@ -169,7 +169,7 @@ pub async fn refer(tx: &Tx, program: &Program, referee: MemberId, code: &str) ->
         referrer,
         program: program.id.clone(),
         organization: program.organization.clone(),
-        code: text.shown().to_owned(),
+        code: code(tx.conn(), referrer).await?.unwrap_or_else(|| text.shown().to_owned()),
         state: State::Pending,
         generation: 0,
         order: None,

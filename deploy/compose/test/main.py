@@ -11,6 +11,7 @@ import time
 
 import checks
 import faults
+import layers
 import usage
 from compose import SERVICES, Compose, Failed, docker, run, wait_for
 from probe import Probe
@@ -69,6 +70,9 @@ def main(folder):
         all_in_one(suite)
         title("shutdown")
         checks.stops_in_time(suite)
+        suite.down()
+        title("with TLS, and Prometheus")
+        layers.test(folder, token())
         print(f"\ncompose-test: passed in {time.monotonic() - begun:.0f} s")
         return 0
     except (Failed, faults.ImportIsOver, subprocess.TimeoutExpired) as failed:

@@ -150,6 +150,9 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the pair stood at {:?}: {}", self.states(), self.logs());
+        }
         for mut process in std::mem::take(&mut self.processes) {
             kill_group(process.id());
             let _gone = process.wait();

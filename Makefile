@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help tools run test lint lint-proto bench failover soak verify image images compose-test chart chart-run telemetry clean-data
+.PHONY: help tools run test lint lint-proto bench failover pgbackrest soak verify image images compose-test chart chart-run telemetry clean-data
 
 # What `make tools` installed comes before what the machine has: the versions that are known to work.
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
@@ -37,6 +37,10 @@ bench: tools  ## Throughput, latency and CPU beside the machine's own limits, on
 failover: tools  ## A PostgreSQL pair whose primary is killed under load (installs pg_auto_failover and HAProxy, as root)
 	tools/failover.sh
 	cargo nextest run --workspace --locked --run-ignored only --no-capture -E 'package(guanxi-e2e) and test(failover)'
+
+pgbackrest: tools  ## PostgreSQL brought back to a moment by the recipe of docs/backup.md (installs pgbackrest, as root)
+	tools/pgbackrest.sh
+	cargo nextest run --workspace --locked --run-ignored only --no-capture -E 'package(guanxi-e2e) and test(pgbackrest)'
 
 soak: tools  ## Two of each service under load, one killed every 20 s, for ten minutes or SOAK_SECONDS
 	cargo build --workspace --locked

@@ -18,15 +18,15 @@ python=.tools/venv/bin/python
 if [ ! -f deploy/docker/.local-bases.env ]; then
   # shellcheck source=/dev/null
   . deploy/docker/bases.env
-  for image in "$DEBIAN_IMAGE" "$POSTGRES_IMAGE" "$REDIS_IMAGE"; do
+  for image in "$DEBIAN_IMAGE" "$POSTGRES_IMAGE" "$REDIS_IMAGE" "$PROMETHEUS_IMAGE"; do
     docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >/dev/null 2>&1 || {
       say "$image cannot be pulled: making stand-ins"
-      deploy/docker/local-bases.sh debian postgres redis
+      deploy/docker/local-bases.sh debian postgres redis prometheus
       break
     }
   done
-elif ! docker image inspect guanxi-local/debian guanxi-local/postgres guanxi-local/redis >/dev/null 2>&1; then
-  deploy/docker/local-bases.sh debian postgres redis
+elif ! docker image inspect guanxi-local/{debian,postgres,redis,prometheus} >/dev/null 2>&1; then
+  deploy/docker/local-bases.sh debian postgres redis prometheus
 fi
 
 work=$(mktemp -d)

@@ -44,5 +44,6 @@ docker build ${DOCKER_BUILD_OPTIONS:-} --file "$here/Dockerfile" --target "$stag
   --build-arg "DEBIAN_IMAGE=$DEBIAN_IMAGE" --build-arg "RUST_IMAGE=$RUST_IMAGE" \
   --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --tag "$image:$version" --tag "$image:latest" "$context"
-printf 'image: %s:%s, %s\n' "$image" "$version" "$(docker image inspect --format '{{.Size}}' "$image:$version" |
-  awk '{ printf "%.0f MB", $1 / 1e6 }')"
+bytes() { docker image inspect --format '{{.Size}}' "$1"; }
+printf 'image: %s:%s, %s MB, of which %s are above %s\n' "$image" "$version" "$(($(bytes "$image:$version") / 1000000))" \
+  "$((($(bytes "$image:$version") - $(bytes "$DEBIAN_IMAGE")) / 1000000))" "$DEBIAN_IMAGE"

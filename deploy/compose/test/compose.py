@@ -52,9 +52,9 @@ def free_ports(count):
 
 
 class Compose:
-    """compose.yaml and compose.test.yaml under a project name of its own."""
+    """compose.yaml with layers and compose.test.yaml, under a project name of its own."""
 
-    def __init__(self, export, token):
+    def __init__(self, export, token, layers=(), scheme="http"):
         self.project = f"guanxi-test-{secrets.token_hex(3)}"
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES))))
         self._env = os.environ | {f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
@@ -63,17 +63,23 @@ class Compose:
             self._env["GUANXI_EXPORT"] = str(export)
         plugin = run("docker", "compose", "version", check=False).returncode == 0
         self._command = ["docker", "compose"] if plugin else ["docker-compose"]
-        for file in ("compose.yaml", "compose.test.yaml"):
+        self._scheme = scheme
+        for file in ("compose.yaml", *layers, "compose.test.yaml"):
             self._command += ["-f", str(HERE / file)]
         self._ids = {}
 
     def __call__(self, *arguments, **options):
         return run(*self._command, *arguments, env=self._env, **options).stdout.strip()
 
-    def up(self):
-        """Brings everything up from nothing; returns after how many seconds every service took calls."""
+    def set(self, name, value):
+        """A variable of the files."""
+        self._env[name] = value
+
+    def up(self, *only):
+        """Brings everything up from nothing, or these and what they need; returns after how many seconds every service
+        took calls."""
         since = time.monotonic()
-        self("up", "-d")
+        self("up", "-d", *only)
         self._ids.clear()
         for name in (*SERVICES, "postgres", "redis"):
             wait_for(f"{name} is healthy", lambda name=name: self.health(name) == "healthy", 120)
@@ -127,7 +133,7 @@ class Compose:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def endpoints(self):
-        return [word for name in SERVICES for word in ("--endpoint", f"{name}=http://{name}:7400")]
+        return [word for name in SERVICES for word in ("--endpoint", f"{name}={self._scheme}://{name}:7400")]
 
     def figures(self):
         return json.loads(self.guanxi("report", "summary", "--json").stdout)
@@ -136,14 +142,14 @@ class Compose:
         """The networks that a container is on."""
         return list(self.inspect(name)["NetworkSettings"]["Networks"])
 
-    def memory(self):
-        """Megabytes that each container uses."""
-        names = (*SERVICES, "postgres", "redis")
-        said = docker("stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *map(self.id, names)).splitlines()
-        used = [line.split()[1] for line in said]
-        units = {"GiB": 1024.0, "MiB": 1.0, "KiB": 1 / 1024, "B": 1 / 1024 / 1024}
-        megabytes = lambda text: next(float(text.removesuffix(u)) * f for u, f in units.items() if text.endswith(u))
-        return dict(zip(names, map(megabytes, used)))
+    def all_in_one(self):
+        """Starts a container with all four services, on SQLite in a volume, that ends with the rest; returns its id."""
+        image = f"{os.environ.get('GUANXI_IMAGE', 'guanxi')}:{os.environ.get('GUANXI_TAG', 'latest')}"
+        options = ["--label", f"com.docker.compose.project={self.project}", "--read-only", "--cap-drop", "ALL"]
+        options += ["--security-opt", "no-new-privileges:true", "--memory", "512m", "--mount", "type=volume,dst=/data"]
+        options += ["--env", "GUANXI_AUTH__MODE=hs256", "--env", "GUANXI_AUTH__KEY"]
+        key = {"GUANXI_AUTH__KEY": os.environ["GUANXI_AUTH_KEY"]}
+        return docker("run", "--detach", *options, image, "serve", env=os.environ | key)
 
     def tell_logs(self, lines=12):
         """Writes the last that each container logged, for who must find out why a test failed."""

@@ -11,10 +11,16 @@ import time
 
 import checks
 import faults
-from compose import SERVICES, Compose, Failed, run
+import layers
+import usage
+from compose import SERVICES, Compose, Failed, docker, run, wait_for
 from probe import Probe
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+# For how long containers that have nothing to do are looked at.
+IDLE = 10.0
+# The most megabytes that one container with all four services may take while it is idle.
+SMALL = 120
 SAMPLE = ("generate", "--customers", "1500", "--seed", "4", "--until", "2026-01-01")
 
 
@@ -28,8 +34,10 @@ def main(folder):
     try:
         title("the containers")
         print(f"everything healthy {suite.up():.1f} s after `up`")
+        print("ready after", ", ".join(f"{name} {usage.ready_after(suite.id(name)):.1f} s" for name in SERVICES))
         checks.all_of(suite)
-        idle = suite.memory()
+        with usage.of(suite) as idle:
+            time.sleep(IDLE)
 
         title("every call, by Python's grpcio")
         every_call(suite)
@@ -37,11 +45,11 @@ def main(folder):
         title("undisturbed" if real else "undisturbed (the generated sample: no real data here)")
         again(suite)
         since = time.monotonic()
-        print(suite.guanxi(*load, patience=300).stdout.strip())
+        with usage.of(suite) as loaded:
+            print(suite.guanxi(*load, patience=300).stdout.strip())
         print(f"loaded and settled in {time.monotonic() - since:.1f} s")
         undisturbed = suite.figures()
         verify(suite)
-        loaded = suite.memory()
 
         title("with faults")
         again(suite)
@@ -56,12 +64,15 @@ def main(folder):
         if expected:
             columns = {"by the files": expected} | columns
         compare(columns)
-        title("memory, MB")
-        rows = [("", *idle), ("idle", *(f"{value:.0f}" for value in idle.values())),
-                ("after the import", *(f"{value:.0f}" for value in loaded.values()))]
-        show(rows)
+        title("what each container used, undisturbed")
+        show(usage.table({"idle": idle, "import": loaded}))
+        title("all four services in one container, on SQLite")
+        all_in_one(suite)
         title("shutdown")
         checks.stops_in_time(suite)
+        suite.down()
+        title("with TLS, and Prometheus")
+        layers.test(folder, token())
         print(f"\ncompose-test: passed in {time.monotonic() - begun:.0f} s")
         return 0
     except (Failed, faults.ImportIsOver, subprocess.TimeoutExpired) as failed:
@@ -75,6 +86,20 @@ def main(folder):
             print(f"kept, as KEEP says: {suite.project}")
         else:
             suite.down()
+
+
+def all_in_one(suite):
+    """How soon it is ready, which depends on what else the machine does; and that it is small while it has nothing to do.
+
+    Raises Failed where it is not."""
+    container = suite.all_in_one()
+    ready = wait_for("one container with all services is ready", lambda: usage.ready_after(container))
+    with usage.Usage({"all": container}) as idle:
+        time.sleep(IDLE)
+    docker("rm", "--force", "--volumes", container)
+    print(f"ready after {ready:.2f} s; idle: {idle.memory('all'):.0f} MB, {idle.cpu('all'):.1f} % of a core")
+    if idle.memory("all") > SMALL:
+        raise Failed(f"while it is idle it should take no more than {SMALL} MB")
 
 
 def title(text):

@@ -133,7 +133,8 @@ impl OwnPostgres {
         connection.close().await.map_err(io::Error::other)
     }
 
-    fn data(&self) -> PathBuf {
+    /// The folder of its cluster.
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -239,8 +240,11 @@ fn stop_command(data: &Path) -> String {
     words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ") + " >/dev/null"
 }
 
-/// A command of PostgreSQL's, as the user `postgres` where we are root (it refuses to run as root).
-fn as_postgres(program: &str) -> io::Result<Command> {
+/// A command of PostgreSQL's or another, as the user `postgres` where we are root (it refuses to run as root).
+///
+/// # Errors
+/// Where it is not installed.
+pub fn as_postgres(program: &str) -> io::Result<Command> {
     let path = find(program)?;
     if !is_root() {
         return Ok(Command::new(path));
@@ -269,7 +273,11 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|of| std::os::unix::fs::MetadataExt::uid(&of) == 0)
 }
 
-fn own_by_postgres(folder: &Path) -> io::Result<()> {
+/// Gives a file or folder to the user that [`as_postgres`] runs as.
+///
+/// # Errors
+/// Where there is no such user.
+pub fn own_by_postgres(folder: &Path) -> io::Result<()> {
     if !is_root() {
         return Ok(());
     }

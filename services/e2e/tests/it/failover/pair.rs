@@ -1,12 +1,12 @@
 //! Two PostgreSQL servers under pg_auto_failover's monitor, the second a synchronous standby of the first, and HAProxy in
 //! front, which leads to whichever takes writes. All of it from Debian's packages, on free ports of the loopback.
 
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use guanxi_testkit::postgres::own_by_postgres;
 use guanxi_testkit::process::{SERVICES, text};
 use guanxi_testkit::servers::free_port;
 
@@ -28,8 +28,7 @@ impl Pair {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        let (user, group) = postgres();
-        chown(folder.path(), Some(user), Some(group)).unwrap();
+        own_by_postgres(folder.path()).unwrap();
         let [monitor, front, one, two] = [(); 4].map(|()| free_port().unwrap());
         let mut pair = Self { folder, monitor, front, nodes: [one, two], processes: Vec::new() };
         pair.keep("monitor", &["create", "monitor", "--pgport", &monitor.to_string()]);
@@ -151,6 +150,9 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the pair stood at {:?}: {}", self.states(), self.logs());
+        }
         for mut process in std::mem::take(&mut self.processes) {
             kill_group(process.id());
             let _gone = process.wait();
@@ -177,12 +179,4 @@ fn query(port: u16, database: &str, sql: &str) -> Result<String, String> {
     let output = Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).arg(url).output().unwrap();
     let done = output.status.success();
     if done { Ok(text(&output.stdout).trim().to_owned()) } else { Err(text(&output.stderr)) }
-}
-
-/// The user and group of the system that PostgreSQL runs as.
-fn postgres() -> (u32, u32) {
-    let users = std::fs::read_to_string(Path::new("/etc/passwd")).unwrap();
-    let fields = users.lines().find_map(|line| line.strip_prefix("postgres:")).expect("make tools installs PostgreSQL");
-    let ids: Vec<u32> = fields.split(':').filter_map(|field| field.parse().ok()).take(2).collect();
-    (ids[0], ids[1])
 }

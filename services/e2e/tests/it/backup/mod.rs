@@ -1,6 +1,8 @@
 //! Backups are taken while the services work, and restored to where nothing is: what was acknowledged before is there, what
 //! one service has forgotten and another not is made up for, and nothing is done twice.
 
+mod pgbackrest;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -155,14 +157,16 @@ async fn what_cannot_be_backed_up_or_restored_is_refused_in_a_line_and_nothing_i
     assert_eq!(restored.figures()["customers"], 16);
 }
 
-/// The shell commands of docs/backup.md, in their order.
-fn recipes() -> Vec<String> {
+/// What docs/backup.md shows in a language, such as `sh`, below one of its titles; in its order.
+fn recipes(title: &str, language: &str) -> Vec<String> {
     let page = std::fs::read_to_string(guanxi_testkit::repository().join("docs/backup.md")).unwrap();
-    let blocks = page.split("```sh\n").skip(1);
+    let (_, below) = page.split_once(&format!("\n## {title}\n")).unwrap();
+    let begins = format!("```{language}\n");
+    let blocks = below.split("\n## ").next().unwrap().split(&begins).skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// Runs one of them as an operator would, who has said where things are.
+/// Runs shell commands of it as an operator would, who has said where things are.
 fn follow(recipe: &str, postgres: &OwnPostgres, redis: &OwnRedis, dir: &Path) {
     let program = PathBuf::from(guanxi().get_program());
     let mut path = program.parent().unwrap().display().to_string();
@@ -176,7 +180,7 @@ fn follow(recipe: &str, postgres: &OwnPostgres, redis: &OwnRedis, dir: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_recipe_for_postgresql_restores_each_service_to_a_moment_of_its_own() {
-    let recipes = recipes();
+    let recipes = recipes("PostgreSQL", "sh");
     let [dump, restore] = &recipes[..] else { panic!("docs/backup.md has {} recipes", recipes.len()) };
     let suite = Plan::apart().start();
     let dir = suite.dir().to_owned();

@@ -184,6 +184,26 @@ guanxi_testkit::matrix! {
         env.verify().await;
     }
 
+    async fn an_award_expires_by_the_order_that_reached_the_goal_whichever_that_turns_out_to_be(env: &Env) {
+        env.clock().set(at("2026-11-20T04:00:00Z"));
+        let member = member(env, program()).await;
+        let client = env.client();
+        let month = Some(Period { count: 30, unit: PeriodUnit::Day.into() });
+        make(&client, "monthly", Challenge { valid_for: month, ..monthly() }).await;
+        for (number, day) in [("1", "01"), ("2", "10"), ("3", "15")] {
+            buy(&client, &member, number, 1, &format!("2026-11-{day}T04:00:00Z")).await;
+        }
+        settle(env).await;
+        buy(&client, &member, "4", 1, "2026-11-05T04:00:00Z").await;
+        settle(env).await;
+        env.clock().set(at("2026-12-10T15:59:59Z"));
+        assert_eq!(balance(&client, &member).await.balance, 4 + 50);
+        env.clock().set(at("2026-12-10T16:00:00Z"));
+        assert_eq!(balance(&client, &member).await.balance, 4, "thirty days after the tenth, not the fifteenth");
+        env.run_jobs().await;
+        env.verify().await;
+    }
+
     async fn a_streak_breaks_with_a_gap_and_an_order_that_comes_late_mends_it(env: &Env) {
         env.clock().set(at("2026-11-25T04:00:00Z"));
         let member = member(env, program()).await;

@@ -86,6 +86,7 @@ guanxi_testkit::matrix! {
         settle(env).await;
         assert_eq!((points(&client, &old).await, points(&client, &new).await), (0, 9));
         earn(&client, &new, "2", 10).await;
+        later(env);
         earn(&client, &new, "3", 50).await;
         settle(env).await;
         settle(env).await;

@@ -1,6 +1,7 @@
 //! The ledger's known answers, its laws, and the slow second implementation that they are checked against.
 
 mod always;
+mod awards;
 mod cases;
 mod conditions;
 mod joint;

@@ -62,18 +62,22 @@ fn months(year: i16) -> Option<Vec<(i8, bool, i8)>> {
     Some(months.map(|(place, (month, leap))| (month, leap, if bits >> place & 1 == 1 { 30 } else { 29 })).collect())
 }
 
-/// How many days a year of the table has.
-fn days(year: i16) -> Option<i32> {
-    Some(months(year)?.iter().map(|(_, _, days)| i32::from(*days)).sum())
-}
+/// How many days of the table are before each of its years.
+const BEFORE: [i32; YEARS.len()] = {
+    let (mut before, mut year) = ([0; YEARS.len()], 1);
+    while year < YEARS.len() {
+        let bits = YEARS[year - 1];
+        let months = if bits >> 13 == 0 { 12 } else { 13 };
+        before[year] = before[year - 1] + 29 * months + (bits & 0x1fff).count_ones().cast_signed();
+        year += 1;
+    }
+    before
+};
 
 /// The day with which a year of the table begins.
 fn start(year: i16) -> Option<Date> {
-    let mut before = 0;
-    for year in FIRST..year {
-        before += days(year)?;
-    }
-    (year >= FIRST).then(|| START.checked_add(before.days()).ok()).flatten()
+    let before = BEFORE.get(usize::try_from(year - FIRST).ok()?)?;
+    START.checked_add(before.days()).ok()
 }
 
 impl LunarDay {

@@ -15,8 +15,8 @@ use crate::domain::ledger::Command;
 use crate::domain::points::Points;
 use crate::domain::program::{Program, ProgramId};
 use crate::domain::source::{Gives, Happening, Source, SourceName, Trigger};
-use crate::store::accounts;
 use crate::store::programs::Programs;
+use crate::store::{accounts, sources};
 
 /// Something that happened to a customer.
 pub(super) struct Happened<'a> {
@@ -85,11 +85,19 @@ pub(super) async fn make_good(tx: &Tx, programs: &Programs, goodwill: Vec<Goodwi
     let ids: BTreeSet<_> = goodwill.iter().flat_map(candidates).map(|member| member.uuid()).collect();
     let locked = accounts::lock(tx, &ids.into_iter().collect::<Vec<_>>()).await?;
     let members: BTreeSet<_> = locked.into_iter().map(|account| account.member).collect();
+    // Who has become a member of another program since is not given it again there.
+    let keys = goodwill.iter().flat_map(|goodwill| {
+        let key = goodwill.name.key();
+        candidates(goodwill).into_iter().map(move |member| (member.uuid(), key))
+    });
+    let given = sources::known(tx.conn(), keys.collect()).await?;
     let (mut found, mut caused) = (Vec::with_capacity(goodwill.len()), Vec::new());
     for goodwill in goodwill {
-        let member = candidates(&goodwill).into_iter().find(|member| members.contains(member));
+        let candidates = candidates(&goodwill);
+        let before = candidates.iter().any(|member| given.contains(&(*member, goodwill.name.key())));
+        let member = candidates.into_iter().find(|member| members.contains(member));
         found.push(member.is_some());
-        let Some(member) = member else { continue };
+        let Some(member) = member.filter(|_| !before) else { continue };
         let Goodwill { name, points, reason, subject, meta, .. } = goodwill;
         let direction = Direction::Credit { goodwill: true, expires_at: None };
         let gives = Gives::ByHand(Adjust { points, direction, reason, subject });

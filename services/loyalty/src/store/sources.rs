@@ -54,10 +54,22 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
         let others = kin.into_iter().flat_map(|kin| &kin.ever);
         heard.extend(others.chain([member]).map(|member| (member.uuid(), source.name.key())));
     }
-    let heard: Vec<(Uuid, Uuid)> = heard.into_iter().collect();
-    let known = of_keys::<Key>(tx.conn(), "member_sources", "source_id", &heard).await?;
-    book.heard.extend(known.into_iter().map(|key| (MemberId(key.root_id), key.source_id)));
+    let known = known(tx.conn(), heard).await?;
+    book.heard.extend(known);
     Ok(())
+}
+
+/// Which of these members were given by which of these sources before, or heard of them.
+///
+/// # Errors
+/// The database's.
+pub async fn known(
+    connection: &impl ConnectionTrait,
+    heard: BTreeSet<(Uuid, Uuid)>,
+) -> Result<BTreeSet<(MemberId, Uuid)>> {
+    let heard: Vec<(Uuid, Uuid)> = heard.into_iter().collect();
+    let known = of_keys::<Key>(connection, "member_sources", "source_id", &heard).await?;
+    Ok(known.into_iter().map(|key| (MemberId(key.root_id), key.source_id)).collect())
 }
 
 /// New sources, to be kept.

@@ -14,7 +14,7 @@ use guanxi_messaging::event;
 use guanxi_store::NewEvent;
 use guanxi_testkit::Env;
 
-use crate::coupon_support::{batch, codes, redeem, redeeming, refused, ten_per_cent};
+use crate::coupon_support::{batch, codes, limited, redeem, redeeming, refused};
 use crate::support::*;
 
 const WHEN: &str = "2026-11-22T08:00:00Z";
@@ -131,6 +131,12 @@ async fn entries(client: &Client, member: &str) -> Vec<Entry> {
 
 async fn points(client: &Client, member: &str) -> i64 {
     balance(client, member).await.balance
+}
+
+/// Earns with one line of so much, and whatever the rules add.
+async fn earns(client: &Client, member: &str, number: &str, price_minor: i64) -> i64 {
+    let request = earning(member, number, vec![line(1, price_minor)]);
+    client.loyalty().points().earn_points(request).await.expect("it earns").into_inner().points
 }
 
 async fn parked(env: &Env) -> i64 {
@@ -305,7 +311,7 @@ guanxi_testkit::matrix! {
         env.tell("customer", [entered(customer(1), "vip", 1, "2026-11-01T00:00:00Z")]).await;
         env.settle().await;
         let member = member(env, listening(rules)).await;
-        earn(&client, &member, "1", 101).await;
+        assert_eq!(earns(&client, &member, "1", 100).await, 101);
         let estimate = EstimateEarningRequest {
             program: "programs/test".into(),
             member: member.clone(),
@@ -321,11 +327,11 @@ guanxi_testkit::matrix! {
             entered(customer(1), "other", 1, "2026-11-20T00:00:00Z"),
         ]).await;
         env.settle().await;
-        assert_eq!(points(&client, &member).await, 106);
-        earn(&client, &member, "2", 101).await;
+        assert_eq!(points(&client, &member).await, 106, "what entered before he was a member gave nothing");
+        assert_eq!(earns(&client, &member, "2", 100).await, 101);
         env.tell("customer", [left(customer(1), "vip", 4, "2026-11-21T00:00:00Z")]).await;
         env.settle().await;
-        earn(&client, &member, "3", 1).await;
+        assert_eq!(earns(&client, &member, "3", 100).await, 1);
         env.verify().await;
     }
 
@@ -342,10 +348,10 @@ guanxi_testkit::matrix! {
         env.tell("customer", [at_risk(customer(1), 600, 1, WHEN), at_risk(customer(1), 800, 2, "2026-11-23T00:00:00Z")]).await;
         env.settle().await;
         assert_eq!(points(&client, &member).await, 20);
-        earn(&client, &member, "1", 10).await;
+        assert_eq!(earns(&client, &member, "1", 100).await, 10);
         env.tell("customer", [at_risk(customer(1), 0, 3, "2026-11-24T00:00:00Z")]).await;
         env.settle().await;
-        earn(&client, &member, "2", 1).await;
+        assert_eq!(earns(&client, &member, "2", 100).await, 1);
         env.verify().await;
     }
 
@@ -417,7 +423,7 @@ guanxi_testkit::matrix! {
         let client = env.client();
         let member = member(env, program()).await;
         earn(&client, &member, "before", 300).await;
-        batch(&client, "winter", ten_per_cent()).await;
+        batch(&client, "winter", limited(CouponLimitScope::Code, CouponLimitPeriod::Ever, 1)).await;
         codes(&client, "winter", &["LAPTOP10"]).await;
         env.tell("customer", [broken("2999", customer(1), true, 200, 3)]).await;
         env.settle().await;
@@ -459,7 +465,9 @@ guanxi_testkit::matrix! {
         env.settle().await;
         assert_eq!(parked(env).await, 0);
         assert_eq!(balance(&env.client(), &member).await.pending, 10, "one is on its way");
-        env.tell("logistics", [delivered("1", "a-second", "2026-11-04T00:00:00Z"), shipped("1", "late")]).await;
+        env.tell("logistics", [delivered("1", "a-second", "2026-11-04T00:00:00Z")]).await;
+        env.settle().await;
+        env.tell("logistics", [shipped("1", "late"), delivered("1", "never-told", "2026-11-09T00:00:00Z")]).await;
         env.settle().await;
         let now = balance(&env.client(), &member).await;
         assert_eq!((now.balance, now.pending), (10, 0), "and what is active stays so");

@@ -15,7 +15,8 @@ def birthdays(suite):
     suite.ask(pb.CreateProgramRequest(program_id=name, program=terms))
     member = suite.ask(pb.EnrollMemberRequest(program=f"programs/{name}", customer=suite.second)).member.name
     today = suite.now.astimezone(ZoneInfo("Asia/Shanghai"))
-    born = pb.Birthday(month=today.month, day=today.day, source=pb.BIRTHDAY_SOURCE_DOCUMENT)
+    gregorian, document = pb.CALENDAR_GREGORIAN, pb.BIRTHDAY_SOURCE_DOCUMENT
+    born = pb.Birthday(month=today.month, day=today.day, source=document, calendar=gregorian)
     request = pb.SetBirthdayRequest(member=member, birthday=born)
     other = copy(request)
     other.time_zone = "Europe/Berlin"
@@ -45,6 +46,13 @@ def bad_requests(suite):
         pb.SetBirthdayRequest(member=suite.member, birthday=pb.Birthday(month=13, day=0)),
         *("birthday.month", "birthday.day", "birthday.source"),
     )
+    leap = pb.Birthday(month=6, day=1, leap_month=True, source=pb.BIRTHDAY_SOURCE_MEMBER)
+    suite.invalid(
+        pb.SetBirthdayRequest(member=suite.member, birthday=leap),
+        "birthday.leap_month=CALENDAR_CONTRADICTS",
+    )
+    number = pb.CheckInRequest(member=suite.member, id_number="110105194912310020")
+    suite.invalid(number, "id_number=ID_NUMBER_WRONG")
     suite.missing(pb.SetBirthdayRequest(member=nobody), "member", nobody)
     suite.invalid(pb.CheckInRequest(member="x", store="x" * 161), "request_id", "member", "store")
     suite.missing(pb.CheckInRequest(member=nobody), "member", nobody)

@@ -9,7 +9,7 @@ pub const ALL: [Service; 4] =
 /// The same, whoever hears of things before whoever tells of them: the order of backups, so that what one has heard, the
 /// other has told.
 pub const LISTENERS_FIRST: [Service; 4] =
-    [guanxi_feedback::SERVICE, guanxi_loyalty::SERVICE, guanxi_logistics::SERVICE, guanxi_customer::SERVICE];
+    [guanxi_loyalty::SERVICE, guanxi_feedback::SERVICE, guanxi_logistics::SERVICE, guanxi_customer::SERVICE];
 
 /// Their names.
 pub fn names() -> [&'static str; 4] {

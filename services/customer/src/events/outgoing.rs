@@ -2,7 +2,8 @@
 
 use guanxi_contracts::common::v1::Money;
 use guanxi_contracts::customer::events::v1::{
-    CustomerCreated, CustomerUpdated, OrderCancelled, OrderLine, OrderRecorded, OrderReturned, ReturnedLine,
+    BirthdayCalendar, CustomerBirthday, CustomerCreated, CustomerFacts, CustomerUpdated, OrderCancelled, OrderLine,
+    OrderRecorded, OrderReturned, ReturnedLine,
 };
 use guanxi_contracts::time::to_proto;
 use guanxi_messaging::event;
@@ -13,7 +14,7 @@ use crate::domain::order::{News, Order};
 
 /// A customer is known.
 pub fn customer_created(customer: &Customer, historical: bool) -> NewEvent {
-    let told = CustomerCreated { customer: customer.id.to_string() };
+    let told = CustomerCreated { customer: customer.id.to_string(), facts: Some(facts(customer)) };
     event(customer.id, customer.version, &customer.organization, customer.create_time, historical, &told)
 }
 
@@ -24,8 +25,19 @@ pub fn customer_updated<'a>(
     historical: bool,
 ) -> NewEvent {
     let paths = paths.into_iter().map(|path| (*path).to_owned()).collect();
-    let told = CustomerUpdated { customer: customer.id.to_string(), paths };
+    let told = CustomerUpdated { customer: customer.id.to_string(), paths, facts: Some(facts(customer)) };
     event(customer.id, customer.version, &customer.organization, customer.update_time, historical, &told)
+}
+
+/// What others need of a customer. Of when he was born, the year is no business of theirs.
+fn facts(customer: &Customer) -> CustomerFacts {
+    let birthday = customer.profile.birth_date.0.map(|born| CustomerBirthday {
+        month: born.month().into(),
+        day: born.day().into(),
+        calendar: BirthdayCalendar::Gregorian.into(),
+        ..CustomerBirthday::default()
+    });
+    CustomerFacts { birthday, ..CustomerFacts::default() }
 }
 
 /// All that is new of an order: recorded, then cancelled, then returned.

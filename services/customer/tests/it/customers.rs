@@ -1,7 +1,7 @@
 //! CustomerService: idempotency, etags, masks, pages, filters, deletion, strangers.
 
 use guanxi_client::{Error, request_id};
-use guanxi_contracts::customer::events::v1::{CustomerCreated, CustomerUpdated};
+use guanxi_contracts::customer::events::v1::{BirthdayCalendar, CustomerCreated, CustomerUpdated};
 use guanxi_contracts::customer::v1::*;
 use guanxi_testkit::matrix;
 
@@ -28,7 +28,14 @@ matrix! {
         assert_eq!(lookup(&client, phone("+86-139-0013-9000"), None).await.expect("is found"), made);
         env.settle().await;
         let told = env.events_of::<CustomerCreated>("customer").await;
-        assert_eq!(told, [CustomerCreated { customer: made.name.clone() }]);
+        assert_eq!(told.iter().map(|told| told.customer.as_str()).collect::<Vec<_>>(), [made.name.as_str()]);
+        let birthday = told[0].facts.clone().and_then(|facts| facts.birthday).expect("it is told, without its year");
+        assert_eq!((birthday.month, birthday.day, birthday.calendar(), birthday.proven), (
+            2,
+            28,
+            BirthdayCalendar::Gregorian,
+            false,
+        ));
         env.verify().await;
     }
 
@@ -110,6 +117,8 @@ matrix! {
         env.settle().await;
         let told = env.events_of::<CustomerUpdated>("customer").await;
         assert_eq!(told[0].paths, ["display_name", "given_name"]);
+        let birthdays = told.iter().map(|told| told.facts.as_ref().expect("they are told").birthday.is_some());
+        assert_eq!(birthdays.collect::<Vec<_>>(), vec![false; told.len()], "as it is, though it did not change");
         env.verify().await;
     }
 

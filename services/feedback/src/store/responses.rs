@@ -97,6 +97,7 @@ pub fn answered(invitation: &Invitation, response: &Response) -> NewEvent {
         survey: invitation.survey.to_string(),
         version: i32::try_from(response.version).unwrap_or(i32::MAX),
         customer: invitation.customer.to_string(),
+        order: invitation.order.as_ref().map(ToString::to_string).unwrap_or_default(),
     };
     let (organization, at) = (&invitation.organization, response.answer_time);
     event(invitation.id, invitation.revision, organization, at, invitation.historical, &message)

@@ -12,12 +12,15 @@ use guanxi_rpc::{answer, convert, open, write};
 use guanxi_store::change::write_all;
 use guanxi_store::{Database, Result as Stored, Session, Tx};
 use jiff::civil::Date;
+use jiff::tz::{self, TimeZone};
 use tonic::{Request, Response, Status};
 
 use super::wire::{occasion, tier};
 use super::{past, reply};
 use crate::domain::account::Account;
+use crate::domain::id_number::birth_date;
 use crate::domain::ledger::{Book, Command, LedgerError};
+use crate::domain::occasion::Birthday;
 use crate::domain::program::{Program, ProgramId};
 use crate::domain::ranking::GrantError;
 use crate::store::programs::Programs;
@@ -64,6 +67,7 @@ impl MemberService for Members {
                 occasions::enrolled(&tx, [(id, &program)]).await?;
                 write_all(&tx, [accounts::new(&[&member.account()])]).await?;
                 tx.emit(member.enrolled(false));
+                tx.known(customer.to_string());
                 Ok(EnrollMemberResponse { member: Some(to_member(&member)) }.encode_to_vec())
             });
             reply(&written.await?)
@@ -145,13 +149,12 @@ impl MemberService for Members {
                 let change = |_, kept: &mut occasions::Kept| {
                     // The same day told again is no news: it was told when it was told first.
                     let same = kept
-                        .who
                         .birthday
                         .filter(|old| birthday.is_some_and(|new| (new.day, new.proven) == (old.day, old.proven)));
-                    kept.who.birthday = same.or(birthday);
+                    kept.birthday = same.or(birthday);
                     kept.time_zone = zone.map(str::to_owned);
                 };
-                occasions::note(&tx, programs, member, change).await?;
+                occasions::note(&tx, programs, &[member], change).await?;
                 let birthday = birthday.as_ref().map(occasion::to_birthday);
                 Ok(SetBirthdayResponse { birthday }.encode_to_vec())
             });
@@ -163,11 +166,25 @@ impl MemberService for Members {
     async fn check_in(&self, request: Request<CheckInRequest>) -> Result<Response<CheckInResponse>, Status> {
         let (call, message) = open(request);
         answer(async {
-            let member: MemberId = convert::name(&message.member, "member")?;
+            let today = self.db.clock().now().to_zoned(TimeZone::fixed(tz::offset(14))).date();
+            let number = Some(message.id_number.as_str()).filter(|number| !number.is_empty());
+            let (member, born) = convert::all((
+                convert::name::<MemberId>(&message.member, "member"),
+                number.map(|number| birth_date(number, today)).transpose().refuse(),
+            ))?;
+            // The number goes no further: not even a hash of it is kept with the request, but one of the date.
+            let id_number = born.map(|born| born.to_string()).unwrap_or_default();
+            let message = CheckInRequest { id_number, ..message };
             let write = write("MemberService/CheckIn", member.uuid(), &message)?;
             let (programs, store) = (&self.programs, Some(message.store.as_str()).filter(|store| !store.is_empty()));
             let written = self.db.command(&call, &write, |tx| async move {
                 may_write(&tx, member).await?;
+                if let Some(born) = born {
+                    let prove = |_, kept: &mut occasions::Kept| {
+                        kept.birthday = Some(Birthday::proven(kept.who.birthday, born, tx.now()));
+                    };
+                    occasions::note(&tx, programs, &[member], prove).await?;
+                }
                 let (book, kept, given) = occasions::celebrate(&tx, programs, &[member], store).await?;
                 let program = book.accounts.get(&member).and_then(|account| book.programs.get(&account.program));
                 let rules = program.map(|program| program.terms.occasions.as_slice()).unwrap_or_default();

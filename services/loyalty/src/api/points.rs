@@ -31,7 +31,10 @@ use crate::domain::transfer::Transfer;
 use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, tiers, transfers};
+use crate::store::{
+    accounts, adjustments, budgets, customers, earned as kept, entries, member_orders, reading, sources, tiers,
+    transfers,
+};
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -95,6 +98,11 @@ impl PointsService for Points {
                 let now = reader.now();
                 let at = effective_time.unwrap_or(now);
                 tiers::attach(connection, &mut account, &program, at).await?;
+                if program.asks_of_customers() {
+                    let of = BTreeSet::from([account.customer]);
+                    account.told =
+                        customers::told(connection, &of).await?.remove(&account.customer).unwrap_or_default();
+                }
                 facts = Some(account.facts_at(&program, at, now));
                 standing =
                     kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
@@ -342,7 +350,9 @@ impl PointsService for Points {
             let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
             let notes = adjustments::notes(connection, member.uuid(), &found).await?;
             let others = transfers::others(connection, member.uuid(), &found).await?;
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
+            let sources = sources::named(connection, member.uuid(), &found).await?;
+            let told = wire::Told { orders: &named, notes: &notes, others: &others, sources: &sources };
+            let entries = found.iter().map(|entry| wire::entry(member, entry, &told)).collect();
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await

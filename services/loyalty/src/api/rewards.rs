@@ -17,14 +17,15 @@ use crate::domain::ledger::Outcome;
 use crate::domain::points::Points;
 use crate::domain::program::ProgramId;
 use crate::domain::reward::{
-    Act, Redemption, Reward as Offer, RewardError, RewardId, State, Terms, order, redemption_name,
+    Act, Eligibility, Redemption, Reward as Offer, RewardError, RewardId, State, Terms, order, redemption_name,
 };
 use crate::store::programs;
 use crate::store::rewards::queue::{Ask, Queue};
 use crate::store::rewards::{self, redemptions};
 
 /// The paths that an update may change.
-const CHANGEABLE: &[&str] = &["display_name", "points", "price_minor", "stock_total"];
+const CHANGEABLE: &[&str] =
+    &["display_name", "points", "price_minor", "stock_total", "eligible_segments", "eligible_tiers"];
 
 /// Serves rewards.
 #[derive(Debug, Clone)]
@@ -144,6 +145,10 @@ impl RewardService for Rewards {
                     points: pick("points").points,
                     price_minor: pick("price_minor").price_minor,
                     stock_total: pick("stock_total").stock_total,
+                    eligibility: Eligibility {
+                        segments: pick("eligible_segments").eligibility.segments.clone(),
+                        tiers: pick("eligible_tiers").eligibility.tiers.clone(),
+                    },
                 };
                 let reward = reward.update(merged).refuse()?;
                 rewards::save(&tx, &reward).await?;
@@ -227,6 +232,10 @@ fn terms(given: &Reward) -> Terms {
         points: Points::new(given.points),
         price_minor: given.price_minor,
         stock_total: given.stock_total,
+        eligibility: Eligibility {
+            segments: given.eligible_segments.iter().cloned().collect(),
+            tiers: given.eligible_tiers.iter().cloned().collect(),
+        },
     }
 }
 
@@ -239,6 +248,8 @@ fn to_reward(reward: &Offer) -> Reward {
         points: reward.terms.points.get(),
         price_minor: reward.terms.price_minor,
         stock_total: reward.terms.stock_total,
+        eligible_segments: reward.terms.eligibility.segments.iter().cloned().collect(),
+        eligible_tiers: reward.terms.eligibility.tiers.iter().cloned().collect(),
         redeemed_count: reward.redeemed,
         create_time: Some(to_proto(reward.create_time)),
         etag: reward.version.to_string(),

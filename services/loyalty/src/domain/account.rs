@@ -16,7 +16,7 @@ use super::campaign::CampaignShare;
 use super::cap::{Grant, Standing};
 use super::chain::ChainHash;
 use super::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId, Totals};
-use super::facts::MemberFacts;
+use super::facts::{MemberFacts, Told};
 use super::hold::Hold;
 use super::lot::{Lot, LotId};
 use super::order::OrderRecord;
@@ -24,6 +24,7 @@ use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
 use super::ranking::Ranking;
+use super::source::Sourced;
 use super::transfer::Side;
 
 /// A member's points.
@@ -55,6 +56,8 @@ pub struct Account {
     pub orders: BTreeMap<OrderId, OrderRecord>,
     /// What the member's capped and carrying rules gave before, where that was loaded.
     pub standing: Standing,
+    /// What was told of the customer, where that was loaded.
+    pub told: Told,
     /// The member's tier, where the program has tiers and it was loaded.
     pub ranking: Option<Ranking>,
     /// What changed since it was loaded.
@@ -82,6 +85,8 @@ pub struct Changes {
     pub given_back: Vec<GivenBack>,
     /// Postings that were made by hand.
     pub adjusted: Vec<Adjusted>,
+    /// What gave points besides orders and days, or was heard of in vain.
+    pub sourced: Vec<Sourced>,
     /// Postings that have another half in the account of another member.
     pub transfers: Vec<Side>,
 }
@@ -228,6 +233,7 @@ impl Account {
             holds: BTreeMap::new(),
             orders: BTreeMap::new(),
             standing: Standing::default(),
+            told: Told::default(),
             ranking: None,
             changes: Changes::default(),
         }

@@ -39,6 +39,8 @@ struct Compiled {
     expression: IdedExpr,
     nodes: usize,
     of_lines: bool,
+    of_orders: bool,
+    of_customers: bool,
 }
 
 /// Why a text is no condition. Positions are bytes from the beginning of the text, from 0.
@@ -118,7 +120,15 @@ impl Condition {
             let cause = first.map_or_else(|| "it does not parse".to_owned(), |error| error.msg.clone());
             ConditionError::Compile { position, cause }
         })?;
-        let mut check = Check { info: &info, nodes: 0, of_lines: false, of_long_lists: false, scopes: Vec::new() };
+        let mut check = Check {
+            info: &info,
+            nodes: 0,
+            of_lines: false,
+            of_orders: false,
+            of_customers: false,
+            of_long_lists: false,
+            scopes: Vec::new(),
+        };
         let comes_to = check.walk(&expression, 0)?;
         if comes_to != Type::Bool {
             return Err(ConditionError::NotBool(comes_to.as_str()));
@@ -127,8 +137,9 @@ impl Condition {
             let message = "the condition goes through all lines of the order for each line of it";
             return Err(ConditionError::Costly(message.to_owned()));
         }
-        let (nodes, of_lines) = (check.nodes, check.of_lines);
-        Ok(Self(Arc::new(Compiled { source: source.to_owned(), expression, nodes, of_lines })))
+        let Check { nodes, of_lines, of_orders, of_customers, .. } = check;
+        let source = source.to_owned();
+        Ok(Self(Arc::new(Compiled { source, expression, nodes, of_lines, of_orders, of_customers })))
     }
 
     /// Its text.
@@ -139,6 +150,16 @@ impl Condition {
     /// Whether it selects lines; otherwise it decides for the whole order.
     pub fn is_of_lines(&self) -> bool {
         self.0.of_lines
+    }
+
+    /// Whether it asks about an order or its lines.
+    pub fn is_of_orders(&self) -> bool {
+        self.0.of_orders
+    }
+
+    /// Whether it asks what the customer service told of the customer.
+    pub fn is_of_customers(&self) -> bool {
+        self.0.of_customers
     }
 
     /// Its parts: what one evaluation costs.
@@ -257,6 +278,8 @@ struct Check<'a> {
     info: &'a SourceInfo,
     nodes: usize,
     of_lines: bool,
+    of_orders: bool,
+    of_customers: bool,
     of_long_lists: bool,
     /// Variables of the `all`, `exists` or `exists_one` that is walked through.
     scopes: Vec<(String, Type)>,
@@ -310,6 +333,8 @@ impl Check<'_> {
                     None => return Err(ConditionError::Unknown { position: self.at(expression), field }),
                 };
                 self.of_lines |= root == "line";
+                self.of_orders |= root == "line" || root == "order";
+                self.of_customers |= root == "customer" && select.field != "name";
                 self.of_long_lists |= sort(&field) == Some(Sort::LineTexts);
                 Ok(of)
             }

@@ -26,9 +26,20 @@ impl Delivery {
         self.0.iter().map(|(id, at)| (*id, *at))
     }
 
-    /// Notes that a shipment was delivered at `at`. Says whether that is news: a shipment that the order does not wait
-    /// for, or that was delivered before, is none.
+    /// Notes that a shipment is there that the order may not know of, as where a seller sends twice. Says whether that is
+    /// news: what comes after all others were delivered is none, since what became active stays so.
+    pub fn expect(&mut self, shipment: ShipmentId) -> bool {
+        let news = self.completed().is_none() && !self.0.contains_key(&shipment);
+        if news {
+            self.0.insert(shipment, None);
+        }
+        news
+    }
+
+    /// Notes that a shipment was delivered at `at`, whether it was expected or not. Says whether that is news: one that was
+    /// delivered before is none, nor is one more after all others were.
     pub fn deliver(&mut self, shipment: ShipmentId, at: Timestamp) -> bool {
+        self.expect(shipment);
         match self.0.get_mut(&shipment) {
             Some(delivered @ None) => {
                 *delivered = Some(at);
@@ -60,9 +71,26 @@ mod tests {
         assert!(delivery.deliver(order.shipment("b"), at(9)));
         assert_eq!(delivery.completed(), None);
         assert!(!delivery.deliver(order.shipment("b"), at(10)), "told twice");
-        assert!(!delivery.deliver(order.shipment("c"), at(10)), "not of this order");
         assert!(delivery.deliver(order.shipment("a"), at(5)));
         assert_eq!(delivery.completed(), Some(at(9)));
+        assert!(!delivery.deliver(order.shipment("c"), at(10)), "after all the others");
+        assert_eq!(delivery.completed(), Some(at(9)));
+    }
+
+    #[test]
+    fn a_shipment_that_comes_to_be_known_is_waited_for_unless_all_others_are_there() {
+        let order = OrderName::new("pos", "1").expect("a name");
+        let (mut delivery, more) = (Delivery::expected(&order, ["a"]), order.shipment("more"));
+        assert!(delivery.expect(more));
+        assert!(!delivery.expect(more) && !delivery.expect(order.shipment("a")), "told twice");
+        assert!(delivery.deliver(order.shipment("a"), at(5)));
+        assert_eq!(delivery.completed(), None);
+        assert!(delivery.deliver(more, at(7)));
+        assert_eq!(delivery.completed(), Some(at(7)));
+        assert!(!delivery.expect(order.shipment("late")), "what is active stays active");
+        let mut unexpected = Delivery::expected(&order, ["a"]);
+        assert!(unexpected.deliver(more, at(3)), "delivered before it was known");
+        assert_eq!(unexpected.completed(), None, "the other is missing");
     }
 
     #[test]

@@ -24,7 +24,8 @@ use super::firing::{Fired, Offer, fire, hits};
 use super::points::{Points, largest_remainder, share};
 use super::program::{Program, Rounding};
 use super::purchase::{Part, Purchase};
-use super::rule::Effect;
+use super::rule::{EarningRule, Effect};
+use super::source::{Happening, Trigger};
 
 /// Something that earns: what was bought, when and by whom.
 #[derive(Debug, Clone)]
@@ -37,6 +38,17 @@ pub struct Occasion<'a> {
     pub effective_time: Timestamp,
     /// The member as he was before; `None` where an estimate names none.
     pub member: Option<MemberFacts>,
+}
+
+/// Something else that earns: what happened, when and to whom.
+#[derive(Debug, Clone)]
+pub struct Heard<'a> {
+    /// What happened.
+    pub happening: &'a Happening,
+    /// When, by the business.
+    pub effective_time: Timestamp,
+    /// The member as he was before.
+    pub member: MemberFacts,
 }
 
 /// What the campaigns of a program may still give.
@@ -118,17 +130,48 @@ pub fn earning(
     }
     let parts = purchase.parts(program.terms.delivery_earns);
     let facts = Facts::new(purchase, source, effective_time, &program.zone, member.clone());
-    let mut open = open_campaigns(program, occasion, budgets);
-    let own = program.terms.rules.iter().map(|rule| Offer { rule, campaign: None });
+    work_out(program, Trigger::Order, &facts, &parts, standing, budgets)
+}
+
+/// What something that is no order earns under the program's terms of now, as [`earning`] finds it: its one line is number
+/// 0 in the explanation. Campaigns without a rule for it are no part of it.
+///
+/// # Errors
+/// [`EarningError`] where it earns beyond all bounds.
+pub fn hearing(
+    program: &Program,
+    heard: &Heard<'_>,
+    standing: &Standing,
+    budgets: &Budgets,
+) -> Result<Earning, EarningError> {
+    let purchase = Purchase::nothing(program.currency);
+    let parts = [Part { index: 0, goods: purchase.lines().first(), base_minor: 0 }];
+    let facts = Facts::new(&purchase, "", heard.effective_time, &program.zone, Some(heard.member.clone()));
+    work_out(program, heard.happening.trigger(), &facts.about(heard.happening), &parts, standing, budgets)
+}
+
+/// What the rules that `trigger` sets off come to.
+fn work_out(
+    program: &Program,
+    trigger: Trigger,
+    facts: &Facts<'_>,
+    parts: &[Part<'_>],
+    standing: &Standing,
+    budgets: &Budgets,
+) -> Result<Earning, EarningError> {
+    let purchase = facts.purchase;
+    let mut open = open_campaigns(program, trigger, facts, budgets);
+    let own = set_off(&program.terms.rules, trigger).map(|rule| Offer { rule, campaign: None });
     let theirs = open.iter().enumerate().filter(|(_, open)| !open.is_barred()).flat_map(|(at, open)| {
-        open.campaign.terms.rules.iter().map(move |rule| Offer { rule, campaign: Some((at, open.campaign)) })
+        set_off(&open.campaign.terms.rules, trigger)
+            .map(move |rule| Offer { rule, campaign: Some((at, open.campaign)) })
     });
-    let firing = fire(own.chain(theirs).collect(), &facts, &parts, standing)?;
+    let firing = fire(own.chain(theirs).collect(), facts, parts, standing)?;
     for open in open.iter_mut().filter(|open| open.is_barred()) {
-        open.qualified =
-            open.campaign.terms.rules.iter().any(|rule| hits(rule, &facts, &parts).is_ok_and(|hits| !hits.is_empty()));
+        open.qualified = set_off(&open.campaign.terms.rules, trigger)
+            .any(|rule| hits(rule, facts, parts).is_ok_and(|hits| !hits.is_empty()));
     }
-    let mut sum = Sum { program, parts: &parts, lines: purchase.lines().len(), fired: firing.fired };
+    let mut sum = Sum { program, parts, lines: purchase.lines().len(), fired: firing.fired };
     let (points, shares) = sum.layered(&mut open)?;
     let lines = purchase.lines().iter().zip(shares);
     let lines = lines.map(|(line, points)| LinePoints { line: line.line, points: Points::new(points) }).collect();
@@ -142,7 +185,7 @@ pub fn earning(
     let grants = grants.collect();
     let Sum { fired, .. } = sum;
     let explanation = Explanation {
-        rules: explain(&fired, firing.unfired, &parts, purchase),
+        rules: explain(&fired, firing.unfired, parts, purchase),
         lines,
         campaigns: open.iter().filter(|open| open.qualified).map(explain_campaign).collect(),
         stopped_by: firing.stopped_by,
@@ -156,14 +199,23 @@ pub fn earning(
     Ok(Earning { points: Points::new(points), explanation, grants, shares: open.iter().map(share).collect() })
 }
 
-fn open_campaigns<'a>(program: &'a Program, occasion: &Occasion<'_>, budgets: &Budgets) -> Vec<Open<'a>> {
-    let covering = program.campaigns.iter().filter(|campaign| campaign.covers(occasion.effective_time));
+/// The rules that `trigger` sets off.
+fn set_off(rules: &[EarningRule], trigger: Trigger) -> impl Iterator<Item = &EarningRule> {
+    rules.iter().filter(move |rule| rule.trigger == trigger)
+}
+
+/// The campaigns of the moment: of an order all, of something else those that have a rule for it.
+fn open_campaigns<'a>(program: &'a Program, trigger: Trigger, facts: &Facts<'_>, budgets: &Budgets) -> Vec<Open<'a>> {
+    let has = |campaign: &&Campaign| {
+        trigger == Trigger::Order || campaign.terms.rules.iter().any(|rule| rule.trigger == trigger)
+    };
+    let covering = program.campaigns.iter().filter(|campaign| campaign.covers(facts.effective_time)).filter(has);
     let open = covering.map(|campaign| {
         let terms = &campaign.terms;
         let none = Budget { points_limit: terms.points_limit, orders_limit: terms.orders_limit, ..Budget::default() };
         Open {
             campaign,
-            held_out: occasion.member.as_ref().is_some_and(|member| campaign.holds_out(member.member)),
+            held_out: facts.member.as_ref().is_some_and(|member| campaign.holds_out(member.member)),
             room: budgets.get(&campaign.id).copied().unwrap_or(none).room(),
             qualified: false,
             asked: 0,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Totals;
 use super::purchase::{Purchase, PurchaseLine};
+use super::source::{Happening, Trigger};
 
 /// What sort of value a field has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,7 @@ pub const FIELDS: &[(&str, Sort)] = &[
     ("member.tier", Sort::Text),
     ("customer.name", Sort::Text),
     ("customer.segments", Sort::Texts),
+    ("customer.churn_risk_permille", Sort::Int),
     ("time.date", Sort::Text),
     ("time.year", Sort::Int),
     ("time.month", Sort::Int),
@@ -86,6 +88,12 @@ pub const FIELDS: &[(&str, Sort)] = &[
     ("time.minute", Sort::Int),
     ("event.type", Sort::Text),
     ("event.source", Sort::Text),
+    ("event.survey", Sort::Text),
+    ("event.survey_version", Sort::Int),
+    ("event.subject", Sort::Text),
+    ("event.rating", Sort::Int),
+    ("event.segment", Sort::Text),
+    ("event.risk_permille", Sort::Int),
 ];
 
 /// The sort of a field; `None` where there is no such field.
@@ -132,6 +140,26 @@ pub struct MemberFacts {
     /// The id of his tier; `None` below the lowest, and where the program has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
+    /// What was told of the customer.
+    #[serde(default, skip_serializing_if = "Told::is_nothing")]
+    pub told: Told,
+}
+
+/// What the customer service told of a customer, as far as conditions ask about it: loaded where the program asks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// The segments that he is in, by slug.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
+    /// How likely it is that he does not come back, in thousandths, when that was last assessed; 0 where it never was.
+    pub churn_risk_permille: i64,
+}
+
+impl Told {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl MemberFacts {
@@ -146,6 +174,7 @@ impl MemberFacts {
             held: held.get(),
             spent: spent.get(),
             tier: None,
+            told: Told::default(),
         }
     }
 }
@@ -163,6 +192,8 @@ pub struct Facts<'a> {
     pub zone: &'a TimeZone,
     /// The member; `None` where an estimate names none.
     pub member: Option<MemberFacts>,
+    /// What happened, where it is no order.
+    happening: Option<&'a Happening>,
     local: OnceLock<Zoned>,
 }
 
@@ -175,7 +206,13 @@ impl<'a> Facts<'a> {
         zone: &'a TimeZone,
         member: Option<MemberFacts>,
     ) -> Self {
-        Self { purchase, source, effective_time, zone, member, local: OnceLock::new() }
+        Self { purchase, source, effective_time, zone, member, happening: None, local: OnceLock::new() }
+    }
+
+    /// The same of something that is no order.
+    #[must_use]
+    pub fn about(self, happening: &'a Happening) -> Self {
+        Self { happening: Some(happening), ..self }
     }
 
     /// The moment, in the program's zone.
@@ -184,7 +221,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The value of a field of anything but a line; `None` where there is no such field.
-    pub fn read(&self, field: &str) -> Option<Fact<'a>> {
+    pub fn read(&self, field: &str) -> Option<Fact<'_>> {
         let (root, name) = field.split_once('.')?;
         match root {
             "order" => order(self.purchase, name),
@@ -193,16 +230,30 @@ impl<'a> Facts<'a> {
                 "name" => {
                     Some(Fact::Made(self.member.as_ref().map(|member| member.customer.to_string()).unwrap_or_default()))
                 }
-                "segments" => Some(texts(&self.purchase.setting().segments)),
+                "segments" => {
+                    let told = self.member.iter().flat_map(|member| &member.told.segments);
+                    let mut all: Vec<&str> =
+                        self.purchase.setting().segments.iter().chain(told).map(String::as_str).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    Some(Fact::Texts(all))
+                }
+                "churn_risk_permille" => {
+                    Some(Fact::Int(self.member.as_ref().map_or(0, |member| member.told.churn_risk_permille)))
+                }
                 _ => None,
             },
             "time" => self.time(name),
-            "event" => match name {
-                "type" => Some(Fact::Text("order")),
-                "source" => Some(Fact::Text(self.source)),
-                _ => None,
-            },
+            "event" => self.event(field, name),
             _ => None,
+        }
+    }
+
+    fn event(&self, field: &str, name: &str) -> Option<Fact<'_>> {
+        match name {
+            "type" => Some(Fact::Text(self.happening.map_or(Trigger::Order, Happening::trigger).as_str())),
+            "source" => Some(Fact::Text(self.source)),
+            _ => self.happening.and_then(|happening| happening.read(name)).or_else(|| absent(field)),
         }
     }
 
@@ -239,6 +290,16 @@ impl<'a> Facts<'a> {
         };
         Some(Fact::Int(number))
     }
+}
+
+/// The value of a field of which there is nothing here.
+fn absent<'a>(field: &str) -> Option<Fact<'a>> {
+    Some(match sort(field)? {
+        Sort::Bool => Fact::Bool(false),
+        Sort::Int => Fact::Int(0),
+        Sort::Text => Fact::Text(""),
+        Sort::Texts | Sort::LineTexts => Fact::Texts(Vec::new()),
+    })
 }
 
 fn order<'a>(purchase: &'a Purchase, name: &str) -> Option<Fact<'a>> {

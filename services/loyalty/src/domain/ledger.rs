@@ -1,11 +1,11 @@
 //! The ledger's commands, and the one function that decides many of them together: those that arrived while the last
 //! batch was committing, in their order, on accounts that were loaded once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use guanxi_kernel::name::MemberId;
-use guanxi_kernel::{OrderName, Refusal, Refused};
+use guanxi_kernel::{OrderName, Refusal, Refused, Uuid};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -20,6 +20,7 @@ use super::points::Points;
 use super::program::{Program, ProgramId};
 use super::redemption::{SpendError, Spent};
 use super::returns::{Return, ReturnError, Returned};
+use super::source::{Gives, Source};
 use super::spending::{Earn, EarnError, Earned, Insufficient, Spend};
 use super::transfer::{Transfer, TransferError, Transferred, transfer};
 
@@ -42,6 +43,8 @@ pub enum Command {
     Adjust(Adjust),
     /// Give to another member.
     Transfer(Transfer),
+    /// Credit what something else than an order gives: once for each name; the second time nothing is credited.
+    Hear(Source),
     /// An order's last shipment was delivered: its points become active.
     Activate(OrderName, Timestamp),
     /// Write what time did: timed out holds, expired lots.
@@ -63,6 +66,8 @@ pub enum Outcome {
     Adjusted(Points, Option<Lot>, Balance),
     /// What was given to another member, and what is left.
     Transferred(Transferred, Balance),
+    /// How many points something gave.
+    Heard(Points),
     /// How many points became active.
     Activated(Points),
     /// How many points expired.
@@ -129,7 +134,7 @@ impl Command {
     pub fn lots(&self, program: &Program) -> Lots {
         match self {
             Self::Earn(_) if program.terms.expiry.is_sliding() => Lots::Open,
-            Self::Earn(_) => Lots::None,
+            Self::Earn(_) | Self::Hear(Source { gives: Gives::ByRules(_), .. }) => Lots::None,
             Self::Return(_) => Lots::All,
             _ => Lots::Open,
         }
@@ -143,7 +148,24 @@ impl Command {
             Self::Return(given) => Some(OrderId::from(&given.order)),
             Self::Activate(order, _) => Some(OrderId::from(order)),
             Self::PlaceHold(_) | Self::CaptureHold(..) | Self::VoidHold(_) => None,
-            Self::Adjust(_) | Self::Transfer(_) | Self::Sweep => None,
+            Self::Adjust(_) | Self::Transfer(_) | Self::Hear(_) | Self::Sweep => None,
+        }
+    }
+
+    /// When what it credits by rules was, by the business.
+    pub fn earns_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Earn(earn) => Some(earn.effective_time),
+            Self::Hear(Source { gives: Gives::ByRules(_), at, .. }) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// What it hears of.
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Hear(source) => Some(source),
+            _ => None,
         }
     }
 
@@ -185,6 +207,8 @@ pub struct Book {
     pub delivered: BTreeMap<OrderId, Timestamp>,
     /// The lines that returns named before.
     pub returned: BTreeMap<(MemberId, OrderId, String), Vec<i32>>,
+    /// The sources that members were given by before, by their keys.
+    pub heard: BTreeSet<(MemberId, Uuid)>,
 }
 
 impl Book {
@@ -245,6 +269,15 @@ impl Book {
                 let (points, lot) = account.adjust(program, adjust, now)?;
                 let lot = lot.map(|lot| account.lot(lot).clone());
                 Ok(Outcome::Adjusted(points, lot, account.balance(now)))
+            }
+            Command::Hear(source) => {
+                let key = (member, source.name.key());
+                if self.heard.contains(&key) {
+                    return Ok(Outcome::Heard(Points::ZERO));
+                }
+                let points = account.hear(program, source, &mut self.budgets, now)?;
+                self.heard.insert(key);
+                Ok(Outcome::Heard(points))
             }
             Command::Transfer(given) => self.transfer(member, given, now),
             Command::Activate(order, at) => {

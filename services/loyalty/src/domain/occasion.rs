@@ -1,8 +1,9 @@
 //! Occasions: a member's birthday, the anniversary of the enrolment, the enrolment itself; each gives points once a year,
 //! whatever becomes of the date meanwhile.
 //!
-//! A day is the member's local day. 29 February is kept on 28 February in common years. A birthday that somebody tells
-//! fewer than 30 days before it, or after it, pays next year; one that a document proves counts at once.
+//! A day is the member's local day. 29 February is kept on 28 February in common years; a Chinese birthday is converted year
+//! by year, and counts for its Chinese year, since of those each has one. A birthday that somebody tells fewer than 30 days
+//! before it, or after it, pays next year; one that a document proves counts at once.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use super::account::{Account, movement};
 use super::entry::{EntryKind, LedgerAccount};
 use super::expiry::{ExpiryPolicy, MonthDay, Period};
 use super::lot::LotId;
+use super::lunar::LunarDay;
 use super::points::Points;
 use super::program::Program;
 use super::tier::Calendar;
@@ -52,15 +54,80 @@ pub enum OccasionKind {
     SignUp,
 }
 
+/// A day of every year, by the calendar in which somebody keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    /// The Gregorian calendar.
+    Gregorian(MonthDay),
+    /// The Chinese calendar.
+    Chinese(LunarDay),
+}
+
+impl Day {
+    /// The day of a date, by the Gregorian calendar.
+    pub fn of(date: Date) -> Self {
+        Self::Gregorian(MonthDay { month: date.month(), day: date.day() })
+    }
+
+    /// Whether some year has it.
+    pub fn exists(self) -> bool {
+        match self {
+            Self::Gregorian(day) => day.exists(),
+            Self::Chinese(day) => day.exists(),
+        }
+    }
+
+    /// The date on which it is kept in a year of its calendar; a Chinese year ends in the next Gregorian one.
+    fn in_year(self, year: i16) -> Option<Date> {
+        match self {
+            Self::Gregorian(day) => day.in_year(year),
+            Self::Chinese(day) => day.in_year(year),
+        }
+    }
+
+    /// Whether somebody born on `date` keeps his birthday then.
+    fn is_of(self, date: Date) -> bool {
+        match self {
+            Self::Gregorian(_) => self == Self::of(date),
+            Self::Chinese(day) => LunarDay::of(date).is_some_and(|(_, of)| of == day),
+        }
+    }
+}
+
 /// A birthday, without its year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Birthday {
     /// The day.
-    pub day: MonthDay,
+    pub day: Day,
     /// When it was told.
     pub told: Timestamp,
     /// Whether a document proved it.
     pub proven: bool,
+}
+
+impl Birthday {
+    /// What holds where `self` was known before: one that is proven gives way to none that is not, and the same day told
+    /// again was told when it was told first.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let same = self.day == next.day && self.proven == next.proven;
+        if same || (self.proven && !next.proven) { self } else { next }
+    }
+
+    /// What holds of two that were told by different people: the proven one, else the later one.
+    pub fn of_both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
+        let (first, then) = if one.told <= other.told { (one, other) } else { (other, one) };
+        Some(first.then(then))
+    }
+
+    /// What a document with a date of birth makes of one that was known: where he keeps it on that date by another
+    /// calendar, he goes on to.
+    pub fn proven(known: Option<Self>, born: Date, now: Timestamp) -> Self {
+        let day = known.map(|known| known.day).filter(|day| day.is_of(born)).unwrap_or_else(|| Day::of(born));
+        let proven = Self { day, told: now, proven: true };
+        known.map_or(proven, |known| known.then(proven))
+    }
 }
 
 /// A member with his days.
@@ -83,13 +150,8 @@ pub struct Due {
     pub day: Date,
     /// The rule's id.
     pub rule: String,
-}
-
-impl Due {
-    /// The year that the gift counts for.
-    pub fn year(&self) -> i16 {
-        self.day.year()
-    }
+    /// The year that the gift counts for: of a Chinese birthday, the Chinese one.
+    pub year: i16,
 }
 
 impl Celebrant {
@@ -125,7 +187,7 @@ impl Celebrant {
             OccasionKind::SignUp => at,
             OccasionKind::Birthday | OccasionKind::Anniversary => self.calendar.end(day)?,
         };
-        (day >= joined && ended >= rule.since).then(|| Due { at, day, rule: rule.id.clone() })
+        (day >= joined && ended >= rule.since).then(|| Due { at, day, rule: rule.id.clone(), year })
     }
 
     /// The days that have begun by `now`, whether he was given something or not, oldest first.
@@ -133,7 +195,8 @@ impl Celebrant {
         let this = self.calendar.day(now).year();
         let mut days = Vec::new();
         for rule in rules {
-            let first = self.calendar.day(rule.since.max(self.calendar.joined)).year().min(this);
+            // A Chinese year ends in the next one.
+            let first = self.calendar.day(rule.since.max(self.calendar.joined)).year().min(this) - 1;
             days.extend((first..=this).filter_map(|year| self.in_year(rule, year)).filter(|due| due.at <= now));
         }
         days.sort();
@@ -143,7 +206,7 @@ impl Celebrant {
     /// What is due at `now` and was not given: days that nobody looked at included.
     pub fn due(&self, rules: &[OccasionRule], now: Timestamp) -> Vec<Due> {
         let mut due = self.begun(rules, now);
-        due.retain(|due| !self.given.contains(&(due.rule.clone(), due.year())));
+        due.retain(|due| !self.given.contains(&(due.rule.clone(), due.year)));
         due
     }
 
@@ -158,9 +221,9 @@ impl Celebrant {
     /// When somebody must look again: when the next day begins that gives.
     pub fn next(&self, rules: &[OccasionRule], now: Timestamp) -> Option<Timestamp> {
         let this = self.calendar.day(now).year();
-        let years = || this..=this.saturating_add(2);
+        let years = || this.saturating_sub(1)..=this.saturating_add(2);
         let days = rules.iter().flat_map(|rule| years().filter_map(|year| self.in_year(rule, year)));
-        let open = days.filter(|due| due.at > now && !self.given.contains(&(due.rule.clone(), due.year())));
+        let open = days.filter(|due| due.at > now && !self.given.contains(&(due.rule.clone(), due.year)));
         open.map(|due| due.at).min()
     }
 }
@@ -168,9 +231,23 @@ impl Celebrant {
 impl Account {
     /// Credits what an occasion gives, effective when its day began.
     pub fn celebrate(&mut self, program: &Program, rule: &OccasionRule, due: &Due, now: Timestamp) -> LotId {
-        let at = due.at.min(now);
+        let lot = self.give(program, rule.points, rule.valid_for, due.at.min(now), now);
+        self.rank(program, now);
+        lot
+    }
+
+    /// Credits points that no purchase earned, effective and active at `at`, good for `valid_for` or as long as the tier or
+    /// the program says.
+    pub(crate) fn give(
+        &mut self,
+        program: &Program,
+        points: Points,
+        valid_for: Option<Period>,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> LotId {
         let posting = self.posting(at, now);
-        let own = rule.valid_for.map(|period| ExpiryPolicy::Period { period, extend_to: None });
+        let own = valid_for.map(|period| ExpiryPolicy::Period { period, extend_to: None });
         let tier = self.tier_at(program, at, now);
         let expires_at = match &own {
             Some(own) => own.expires_at(at, &program.zone),
@@ -178,9 +255,8 @@ impl Account {
         };
         let sliding = own.is_none() && program.terms.expiry.is_sliding();
         let what = movement(EntryKind::Earn, LedgerAccount::Issued, LedgerAccount::Open);
-        let lot = self.credit(posting, what, rule.points, Some(at), expires_at, sliding);
+        let lot = self.credit(posting, what, points, Some(at), expires_at, sliding);
         self.cover(posting);
-        self.rank(program, now);
         lot
     }
 }
@@ -224,7 +300,7 @@ mod tests {
         let zone = TimeZone::get("Asia/Shanghai").expect("a zone");
         Celebrant {
             calendar: Calendar { zone, joined: noon("2020-06-15") },
-            birthday: Some(Birthday { day: MonthDay { month, day }, told: noon(told), proven }),
+            birthday: Some(Birthday { day: Day::Gregorian(MonthDay { month, day }), told: noon(told), proven }),
             given: BTreeSet::new(),
         }
     }
@@ -232,7 +308,7 @@ mod tests {
     /// The days that are due, and counted as given.
     fn give(who: &mut Celebrant, kind: OccasionKind, now: Timestamp) -> Vec<String> {
         let due = who.due(&[rule(kind)], now);
-        who.given.extend(due.iter().map(|due| (due.rule.clone(), due.year())));
+        who.given.extend(due.iter().map(|due| (due.rule.clone(), due.year)));
         due.iter().map(|due| due.day.to_string()).collect()
     }
 
@@ -305,5 +381,56 @@ mod tests {
         assert_eq!(who.due(&[on_the_day], noon("2026-12-31")).len(), 1);
         let joined_before = OccasionRule { since: noon("2026-01-01"), ..rule(OccasionKind::SignUp) };
         assert_eq!(who.due(&[joined_before], noon("2026-12-31")), []);
+    }
+
+    fn chinese(month: i8, leap: bool, day: i8) -> Day {
+        Day::Chinese(LunarDay { month, leap, day })
+    }
+
+    #[test]
+    fn a_chinese_birthday_is_converted_year_by_year_and_each_chinese_year_gives_once() {
+        let kind = OccasionKind::Birthday;
+        let mut who = celebrant(1, 1, "2022-01-01", false);
+        who.birthday = who.birthday.map(|birthday| Birthday { day: chinese(12, false, 1), ..birthday });
+        // The first of the twelfth month: 2022-01-03 (told two days before), 2022-12-23, 2024-01-11, 2024-12-31. There is
+        // no such day in 2023, and two in 2024.
+        assert_eq!(who.next(&[rule(kind)], noon("2022-12-24")), Some(at("2024-01-10T16:00:00Z")));
+        assert_eq!(give(&mut who, kind, noon("2022-12-23")), ["2022-12-23"]);
+        assert_eq!(give(&mut who, kind, noon("2023-12-31")), [""; 0]);
+        assert_eq!(give(&mut who, kind, noon("2024-01-11")), ["2024-01-11"]);
+        assert_eq!(give(&mut who, kind, noon("2024-12-30")), [""; 0]);
+        assert_eq!(give(&mut who, kind, noon("2024-12-31")), ["2024-12-31"]);
+        assert_eq!(give(&mut who, kind, noon("2025-12-31")), [""; 0], "once");
+        assert_eq!(who.given.iter().map(|(_, year)| *year).collect::<Vec<_>>(), [2022, 2023, 2024]);
+    }
+
+    #[test]
+    fn what_is_proven_gives_way_to_nothing_that_is_not() {
+        let told = |month, when: &str, proven| Birthday {
+            day: Day::Gregorian(MonthDay { month, day: 1 }),
+            told: noon(when),
+            proven,
+        };
+        let (first, later, proven) =
+            (told(1, "2026-01-01", false), told(2, "2026-02-01", false), told(3, "2026-01-15", true));
+        assert_eq!(first.then(later), later);
+        assert_eq!(first.then(told(1, "2026-05-01", false)), first, "the same again");
+        assert_eq!(first.then(told(1, "2026-05-01", true)).told, noon("2026-05-01"), "it is news that it is proven");
+        assert_eq!(proven.then(later), proven);
+        assert_eq!(Birthday::of_both(Some(later), Some(first)), Some(later));
+        assert_eq!(Birthday::of_both(Some(later), Some(proven)), Some(proven));
+        assert_eq!(Birthday::of_both(None, Some(first)), Some(first));
+    }
+
+    #[test]
+    fn a41_a_document_proves_the_birthday_and_leaves_the_calendar_in_which_it_is_kept() {
+        let (born, now) = (jiff::civil::date(1949, 12, 31), noon("2026-12-01"));
+        let fresh = Birthday::proven(None, born, now);
+        assert_eq!((fresh.day, fresh.proven), (Day::Gregorian(MonthDay { month: 12, day: 31 }), true));
+        let told = |day| Some(Birthday { day, told: noon("2026-01-01"), proven: false });
+        let kept = Birthday::proven(told(chinese(11, false, 12)), born, now);
+        assert_eq!((kept.day, kept.proven, kept.told), (chinese(11, false, 12), true, now));
+        assert_eq!(Birthday::proven(told(chinese(11, false, 13)), born, now).day, Day::of(born), "that was wrong");
+        assert_eq!(Birthday::proven(Some(fresh), born, noon("2026-12-24")), fresh, "shown again");
     }
 }

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::campaign::Campaign;
+use super::condition::Condition;
 use super::expiry::ExpiryPolicy;
 use super::occasion::OccasionRule;
 use super::points::Points;
 use super::redemption::Redemption;
 use super::rule::{EarningRule, check_all};
 use super::slug::slug_id;
+use super::source::Trigger;
 use super::tier::TierPolicy;
 
 slug_id! {
@@ -240,8 +242,21 @@ impl Program {
 
     /// Whether something is kept of its members for a rule of it, or of a campaign.
     pub fn remembers(&self) -> bool {
-        let campaigns = self.campaigns.iter().flat_map(|campaign| &campaign.terms.rules);
-        self.terms.rules.iter().chain(campaigns).any(EarningRule::remembers)
+        self.rules().any(EarningRule::remembers)
+    }
+
+    /// Whether a rule of it, or of a campaign, asks what was told of its members' customers.
+    pub fn asks_of_customers(&self) -> bool {
+        self.rules().filter_map(|rule| rule.condition.as_ref()).any(Condition::is_of_customers)
+    }
+
+    /// Whether this sets off a rule of it, or of a campaign.
+    pub fn listens(&self, trigger: Trigger) -> bool {
+        self.rules().any(|rule| rule.trigger == trigger)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &EarningRule> {
+        self.terms.rules.iter().chain(self.campaigns.iter().flat_map(|campaign| &campaign.terms.rules))
     }
 
     /// From when what an order of `order_time` earns can be spent; `None` while it waits for delivery.
@@ -300,6 +315,7 @@ pub(crate) mod tests {
         EarningRule {
             id: id.into(),
             display_name: String::new(),
+            trigger: Trigger::Order,
             categories: BTreeSet::new(),
             excluded_categories: BTreeSet::new(),
             filters: Filters::default(),

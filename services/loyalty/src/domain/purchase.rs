@@ -138,6 +138,12 @@ impl Purchase {
         }
     }
 
+    /// What is there where something earns that is no order: one line of nothing.
+    pub(super) fn nothing(currency: Currency) -> Self {
+        let (lines, setting) = (vec![PurchaseLine::default()], Setting::default());
+        Self { currency, lines, discount_minor: 0, setting }
+    }
+
     /// The same, bought there and so.
     #[must_use]
     pub fn at(self, setting: Setting) -> Self {

@@ -1,11 +1,15 @@
 //! Rewards: what points buy. Stock and points are taken together, by the ledger's own decision, under an order's name of the
 //! redemption's own: so a cancellation is a return of that order, and gives points back where they came from.
 
+use std::collections::BTreeSet;
+
 use guanxi_kernel::name::MemberId;
 use guanxi_kernel::{OrderName, OrganizationId, Refusal, Refused, Uuid};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::facts::Told;
 use super::ledger::{Book, Command, LedgerError, Outcome};
 use super::points::Points;
 use super::program::ProgramId;
@@ -48,6 +52,31 @@ pub struct Terms {
     pub price_minor: i64,
     /// How many there were in all; `None` where there is no end of them.
     pub stock_total: Option<i64>,
+    /// Who can have it.
+    pub eligibility: Eligibility,
+}
+
+/// Which members of its program can have a reward.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Eligibility {
+    /// Those whose customer is in one of these segments, by slug; none means any.
+    pub segments: BTreeSet<String>,
+    /// Those who have one of these tiers, by id; none means any.
+    pub tiers: BTreeSet<String>,
+}
+
+impl Eligibility {
+    /// Whether every member can have it.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a member who has this tier, and of whose customer this was told, can have it.
+    fn admits(&self, tier: Option<&str>, told: &Told) -> bool {
+        (self.segments.is_empty() || told.segments.iter().any(|segment| self.segments.contains(segment)))
+            && (self.tiers.is_empty() || tier.is_some_and(|tier| self.tiers.contains(tier)))
+    }
 }
 
 /// Where a redemption stands.
@@ -137,6 +166,14 @@ pub enum RewardError {
         /// Its program.
         program: ProgramId,
     },
+    /// The member has none of the tiers, or is in none of the segments, for which it is.
+    #[error("{reward} is for some of the members of {program}: by tier, by segment, or both")]
+    NotAdmitted {
+        /// The reward.
+        reward: RewardId,
+        /// Its program.
+        program: ProgramId,
+    },
     /// It was handed over, or cancelled.
     #[error("the redemption is {}", .0.as_str())]
     Ended(State),
@@ -161,7 +198,7 @@ impl Refusal for RewardError {
             Self::OutOfStock(reward) => {
                 Refused::precondition("REWARD_OUT_OF_STOCK", self.to_string()).with("reward", reward)
             }
-            Self::NotEligible { program, .. } => {
+            Self::NotEligible { program, .. } | Self::NotAdmitted { program, .. } => {
                 Refused::precondition("REWARD_NOT_ELIGIBLE", self.to_string()).with("program", program)
             }
             Self::Ended(state) => {
@@ -238,8 +275,12 @@ impl Reward {
         if self.terms.stock_total.is_some_and(|stock| self.redeemed >= stock) {
             return Err(RewardError::OutOfStock(self.id.clone()));
         }
-        // A program that clamps would take what there is: a reward costs what it costs.
         let program = book.programs.get(&account.program).ok_or(LedgerError::UnknownMember(member))?;
+        let tier = if self.terms.eligibility.tiers.is_empty() { None } else { account.tier_at(program, now, now) };
+        if !self.terms.eligibility.admits(tier.as_deref(), &account.told) {
+            return Err(RewardError::NotAdmitted { reward: self.id.clone(), program: self.program.clone() });
+        }
+        // A program that clamps would take what there is: a reward costs what it costs.
         let available = account.spendable(program, now);
         if available < self.terms.points {
             return Err(LedgerError::Insufficient(Insufficient { asked: self.terms.points, available }).into());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cap::Cap;
 use super::condition::Condition;
 use super::purchase::PurchaseLine;
+use super::source::Trigger;
 
 /// What earns points: one effect on the lines that its filters and its condition let in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct EarningRule {
     pub id: String,
     /// What people call it.
     pub display_name: String,
+    /// What sets it off.
+    #[serde(default, skip_serializing_if = "Trigger::is_order")]
+    pub trigger: Trigger,
     /// Only lines of these categories; none means any. Delivery has no category.
     pub categories: BTreeSet<String>,
     /// Not lines of these.
@@ -190,6 +194,17 @@ impl EarningRule {
         for (i, cap) in self.caps.iter().enumerate() {
             if !periods.insert(cap.period) {
                 violate(&format!("caps[{i}].period"), "PERIOD_REPEATED", "an earlier cap has this period".into());
+            }
+        }
+        if self.trigger != Trigger::Order {
+            let filters = self.filters.is_empty();
+            if !matches!(self.effect, Effect::Fixed { .. }) {
+                violate("trigger", "TRIGGER_CONTRADICTS", "what no order sets off gives fixed points".into());
+            } else if !(filters && self.categories.is_empty() && self.excluded_categories.is_empty()) {
+                violate("trigger", "TRIGGER_CONTRADICTS", "what no order sets off has no lines to filter".into());
+            }
+            if self.condition.as_ref().is_some_and(Condition::is_of_orders) {
+                violate("condition", "TRIGGER_CONTRADICTS", "it asks about an order, and there is none".into());
             }
         }
         if let Effect::Multiplier { factor_milli: ..1_000 } = self.effect

@@ -161,7 +161,7 @@ impl Account {
 
     /// What conditions may ask of the member, but for his tier.
     pub fn facts(&self) -> MemberFacts {
-        MemberFacts::new(self.member, self.customer, &self.totals)
+        MemberFacts { told: self.told.clone(), ..MemberFacts::new(self.member, self.customer, &self.totals) }
     }
 
     /// The same with the tier that he has at `at`.
@@ -169,8 +169,8 @@ impl Account {
         MemberFacts { tier: self.tier_at(program, at, now), ..self.facts() }
     }
 
-    /// Keeps what an order was and gave, and counts it in caps and budgets.
-    fn remember(&mut self, earn: &Earn, member: MemberFacts, earning: &Earning, budgets: &mut Budgets) {
+    /// Counts what was earned in caps and budgets.
+    pub(crate) fn count(&mut self, earning: &Earning, budgets: &mut Budgets) {
         for share in earning.shares.iter().filter(|share| share.points.is_positive()) {
             let budget = CampaignId::from_slug(&share.campaign).ok().and_then(|campaign| budgets.get_mut(&campaign));
             if let Some(budget) = budget {
@@ -178,6 +178,11 @@ impl Account {
             }
         }
         earning.grants.iter().for_each(|grant| self.standing.add(grant));
+    }
+
+    /// Keeps what an order was and gave, and counts it in caps and budgets.
+    fn remember(&mut self, earn: &Earn, member: MemberFacts, earning: &Earning, budgets: &mut Budgets) {
+        self.count(earning, budgets);
         let earned = EarnedOrder {
             order: OrderId::from(&earn.order),
             source: earn.order.source().to_owned(),

@@ -1,14 +1,35 @@
 //! What loyalty does with what the other services tell.
 
+mod churn_risk_raised;
+mod customer_created;
+mod customer_updated;
+mod hearing;
 mod order_cancelled;
+mod order_promise_broken;
 mod order_recorded;
 mod order_returned;
+mod remedy_approved;
+mod review_submitted;
+mod segment_entered;
+mod segment_left;
+mod shipment_created;
 mod shipment_delivered;
+mod survey_answered;
 
+pub use churn_risk_raised::HearRisks;
+pub use customer_created::MeetCustomers;
+pub use customer_updated::FollowCustomers;
 pub use order_cancelled::CancelOrders;
+pub use order_promise_broken::HonourPromises;
 pub use order_recorded::RecordOrders;
 pub use order_returned::ReturnOrders;
+pub use remedy_approved::HonourRemedies;
+pub use review_submitted::HearReviews;
+pub use segment_entered::EnterSegments;
+pub use segment_left::LeaveSegments;
+pub use shipment_created::ExpectShipments;
 pub use shipment_delivered::DeliverShipments;
+pub use survey_answered::HearAnswers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

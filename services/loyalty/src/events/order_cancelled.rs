@@ -11,7 +11,7 @@ use super::order_returned::{Told, take_back};
 use crate::store::programs::Programs;
 
 /// What a cancellation is called among the returns of its order.
-const CANCELLED: &str = "cancelled";
+pub(super) const CANCELLED: &str = "cancelled";
 
 /// Handles OrderCancelled.
 #[derive(Debug)]

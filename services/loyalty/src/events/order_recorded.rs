@@ -94,6 +94,7 @@ impl RecordOrders {
             }
         }
         members::insert(tx, &enrolled).await?;
+        enrolled.iter().for_each(|member| tx.known(member.customer.to_string()));
         let new = enrolled.iter().filter_map(|member| Some((member.id, &**programs.get(&member.program)?)));
         tiers::enrolled(tx, new.clone()).await?;
         occasions::enrolled(tx, new).await?;

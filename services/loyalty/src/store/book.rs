@@ -14,7 +14,9 @@ use sea_orm::ConnectionTrait;
 use super::lots::Which;
 use super::member_orders::Kept;
 use super::programs::Programs;
-use super::{accounts, adjustments, earned, entries, holds, lots, member_orders, orders, outgoing, tiers, transfers};
+use super::{
+    accounts, adjustments, earned, entries, holds, lots, member_orders, orders, outgoing, sources, tiers, transfers,
+};
 use crate::domain::account::{Account, Changes};
 use crate::domain::entry::{Entry, EntryKind, HoldId, OrderId};
 use crate::domain::fact::facts;
@@ -99,6 +101,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
         book.returned.entry((MemberId(member), order, return_id)).or_default().push(line);
     }
     earned::complete(tx, book, wanted).await?;
+    sources::complete(tx, book, wanted).await?;
     tiers::complete(tx, book, wanted).await?;
     if book.programs.values().any(|program| program.terms.pending == PendingPolicy::UntilDelivered) {
         let earning = wanted.iter().filter_map(|(_, command)| match command {
@@ -226,6 +229,7 @@ pub fn changes(
         member_orders::new_returns(&set.returns),
         adjustments::new(&taken),
         transfers::new(&taken),
+        sources::new(&taken)?,
     ];
     changes.extend(member_orders::changed(&set.orders)?);
     changes.extend(earned::changes(accounts, &taken)?);

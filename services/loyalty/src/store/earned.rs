@@ -1,5 +1,5 @@
-//! What is kept of an order that earned, beside its record: what capped and carrying rules gave, what it came to in
-//! campaigns; and what returns gave back to those.
+//! What is kept of what earned, beside its record: what capped and carrying rules gave, what it came to in campaigns; and
+//! what returns gave back to those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, Tx};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{budgets, rows};
+use super::{budgets, customers, rows};
 use crate::domain::account::{Account, Changes};
 use crate::domain::campaign::CampaignId;
 use crate::domain::cap::{Grant, Standing};
@@ -41,6 +41,11 @@ const SHARES: Table = Table::new(
     ],
 );
 
+const SOURCES: Table = Table::new(
+    "campaign_sources",
+    &[Column::uuid("root_id"), Column::uuid("campaign_id"), Column::uuid("source_id"), Column::int("points")],
+);
+
 const RETURNED: Table = Table::new(
     "campaign_orders",
     &[Column::uuid("root_id"), Column::uuid("campaign_id"), Column::uuid("order_id"), Column::int("returned")],
@@ -61,15 +66,18 @@ struct GrantSum {
 /// # Errors
 /// The database's.
 pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)]) -> Result<()> {
-    let (mut members, mut campaigns) = (BTreeSet::new(), BTreeSet::new());
+    let (mut members, mut campaigns, mut asked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (member, command) in wanted {
-        let Command::Earn(earn) = command else { continue };
+        let Some(at) = command.earns_at() else { continue };
         let program = book.accounts.get(member).and_then(|account| book.programs.get(&account.program));
         let Some(program) = program else { continue };
         if program.remembers() {
             members.insert(member.uuid());
         }
-        let covering = program.campaigns.iter().filter(|campaign| campaign.covers(earn.effective_time));
+        if program.asks_of_customers() {
+            asked.insert(*member);
+        }
+        let covering = program.campaigns.iter().filter(|campaign| campaign.covers(at));
         campaigns.extend(covering.map(|campaign| campaign.id.clone()));
     }
     let members: Vec<Uuid> = members.into_iter().collect();
@@ -80,7 +88,7 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     }
     let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
     book.budgets.extend(budgets::lock(tx, &campaigns).await?);
-    Ok(())
+    customers::attach(tx.conn(), book, &asked).await
 }
 
 /// What the capped and carrying rules of these members gave before.
@@ -122,27 +130,39 @@ pub async fn members_after(tx: &Tx, program: &str, after: Uuid, size: i64) -> Re
     Ok(found.into_iter().map(|row| row.root_id).collect())
 }
 
-/// What orders that earned and goods that came back leave behind, to be kept.
+/// What orders and sources that earned and goods that came back leave behind, to be kept.
 ///
 /// # Errors
 /// Where something does not encode.
-pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 4]> {
-    let mut grants = Rows::new(&GRANTS);
+pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Changes)]) -> Result<[Change; 5]> {
+    let (mut grants, mut sources) = (Rows::new(&GRANTS), Rows::new(&SOURCES));
     let mut shares = BTreeMap::<(Uuid, Uuid, Uuid), Share>::new();
     let mut spent = BTreeMap::<Uuid, (OrganizationId, i64, i64)>::new();
     for (member, changes) in taken {
         let (root, organization) = (member.uuid(), &accounts[member].organization);
-        for earned in &changes.earned {
-            for Grant { rule, day, points, carried_minor } in &earned.grants {
+        let of_orders = changes.earned.iter().map(|earned| (earned.order.0, &earned.grants));
+        let of_sources = changes.sourced.iter().map(|sourced| (sourced.name.key(), &sourced.grants));
+        for (by, given) in of_orders.chain(of_sources) {
+            for Grant { rule, day, points, carried_minor } in given {
                 grants.push([
                     root.into(),
                     rule.as_str().into(),
-                    earned.order.0.into(),
+                    by.into(),
                     day.to_string().into(),
                     points.get().into(),
                     (*carried_minor).into(),
                 ]);
             }
+        }
+        for sourced in &changes.sourced {
+            for share in sourced.shares.iter().filter(|share| share.points.is_positive()) {
+                let campaign = campaign(&share.campaign)?;
+                sources.push([root.into(), campaign.into(), sourced.name.key().into(), share.points.get().into()]);
+                let total = spent.entry(campaign).or_insert_with(|| (organization.clone(), 0, 0));
+                (total.1, total.2) = (total.1 + share.points.get(), total.2 + 1);
+            }
+        }
+        for earned in &changes.earned {
             for share in &earned.shares {
                 let campaign = campaign(&share.campaign)?;
                 let new = Share {
@@ -190,7 +210,7 @@ pub fn changes(accounts: &BTreeMap<MemberId, Account>, taken: &[(MemberId, Chang
         returned.push([root.into(), campaign.into(), order.into(), in_all.into()]);
     }
     let updated = returned.updating(&["root_id", "campaign_id", "order_id"]);
-    Ok([grants.inserting(), new.inserting(), updated, budgets::spent(&spent)])
+    Ok([grants.inserting(), new.inserting(), sources.inserting(), updated, budgets::spent(&spent)])
 }
 
 /// A row of an order in a campaign.

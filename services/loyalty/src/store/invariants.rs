@@ -64,6 +64,7 @@ pub fn all() -> Vec<Invariant> {
     all.extend(super::invariants_ledger::all());
     all.extend(super::invariants_tiers::all());
     all.extend(super::occasions::invariants());
+    all.extend(super::sources::invariants());
     all.extend(super::coupons::invariants::all());
     all.extend(super::gift_cards::invariants());
     all.extend(super::rewards::invariants::all());

@@ -13,7 +13,8 @@ pub(super) fn all() -> Vec<Invariant> {
              || ' on ' || CAST(COALESCE(o.orders, 0) AS varchar(20)) FROM campaign_budgets b \
              JOIN campaigns c ON c.root_id = b.root_id LEFT JOIN (SELECT campaign_id, \
              CAST(SUM(points - returned) AS bigint) AS points, SUM(CASE WHEN points > 0 THEN 1 ELSE 0 END) AS orders \
-             FROM campaign_orders GROUP BY campaign_id) AS o ON o.campaign_id = b.root_id \
+             FROM (SELECT campaign_id, points, returned FROM campaign_orders UNION ALL SELECT campaign_id, points, 0 \
+             FROM campaign_sources) AS given GROUP BY campaign_id) AS o ON o.campaign_id = b.root_id \
              WHERE b.points <> COALESCE(o.points, 0) OR b.orders <> COALESCE(o.orders, 0)",
         ),
         Invariant::sql(

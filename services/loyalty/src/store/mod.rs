@@ -7,6 +7,7 @@ pub mod book;
 pub mod budgets;
 pub mod campaigns;
 pub mod coupons;
+pub mod customers;
 pub mod due;
 pub mod earned;
 pub mod entities;
@@ -29,6 +30,7 @@ pub mod outgoing;
 pub mod programs;
 pub mod reading;
 pub mod rewards;
+pub mod sources;
 pub mod tiers;
 pub mod transfers;
 

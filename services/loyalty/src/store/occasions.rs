@@ -1,5 +1,6 @@
 //! The days of members: their birthdays, and what occasions gave them. A row for each member says when to look again; it
-//! changes under the lock of the member's account.
+//! changes under the lock of the member's account. What the member told here and what the customer service told of him are
+//! kept apart, and weighed when somebody looks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +14,12 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
 use super::book::{self, Why};
 use super::programs::Programs;
-use super::{of_roots, rows};
+use super::{customers, of_roots, rows};
 use crate::domain::account::Account;
 use crate::domain::expiry::MonthDay;
 use crate::domain::ledger::{Book, Command};
-use crate::domain::occasion::{Birthday, Celebrant, Due};
+use crate::domain::lunar::LunarDay;
+use crate::domain::occasion::{Birthday, Celebrant, Day, Due};
 use crate::domain::program::Program;
 
 const DAYS: Table = Table::new(
@@ -33,6 +35,7 @@ const DAYS: Table = Table::new(
         Column::text("time_zone").nullable(),
         Column::int("terms"),
         Column::time("due_time").nullable(),
+        Column::text("calendar").nullable(),
     ],
 );
 
@@ -58,6 +61,7 @@ struct Row {
     told_time: Option<DateTimeUtc>,
     proven: bool,
     time_zone: Option<String>,
+    calendar: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -87,9 +91,11 @@ struct Terms {
 /// A member with his days, as they are kept.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// His zone, where he has one of his own.
+    /// His zone, where he told one here.
     pub time_zone: Option<String>,
-    /// His days.
+    /// His birthday, as it was told here.
+    pub birthday: Option<Birthday>,
+    /// His days, by that and by what was told of the customer.
     pub who: Celebrant,
 }
 
@@ -107,8 +113,10 @@ async fn load(
     connection: &impl ConnectionTrait,
     accounts: impl Iterator<Item = (&Account, &Program)>,
 ) -> Result<BTreeMap<MemberId, Kept>> {
-    let of: BTreeMap<Uuid, &Program> = accounts.map(|(account, program)| (account.member.uuid(), program)).collect();
+    let of: BTreeMap<Uuid, (&Account, &Program)> =
+        accounts.map(|(account, program)| (account.member.uuid(), (account, program))).collect();
     let roots: Vec<Uuid> = of.keys().copied().collect();
+    let told = customers::days(connection, of.values().map(|(account, _)| account.customer)).await?;
     let mut days: BTreeMap<Uuid, Row> = of_roots::<Row>(connection, "member_occasions", &roots, "")
         .await?
         .into_iter()
@@ -120,28 +128,56 @@ async fn load(
     }
     let mut kept = BTreeMap::new();
     for Joined { root_id, enroll_time } in of_roots(connection, "members", &roots, "").await? {
-        let Some(program) = of.get(&root_id) else { continue };
+        let Some((account, program)) = of.get(&root_id) else { continue };
         let row = days.remove(&root_id);
         let birthday = row.as_ref().and_then(|row| {
-            let (month, day) = (i8::try_from(row.month?).ok()?, i8::try_from(row.day?).ok()?);
             let told = time::from_column(row.told_time?);
-            Some(Birthday { day: MonthDay { month, day }, told, proven: row.proven })
+            Some(Birthday { day: day(row.month?, row.day?, row.calendar.as_deref())?, told, proven: row.proven })
         });
         let time_zone = row.and_then(|row| row.time_zone);
-        let calendar = Celebrant::calendar(program, time_zone.as_deref(), time::from_column(enroll_time));
+        let told = told.get(&account.customer.uuid());
+        let zone = time_zone.as_deref().or_else(|| told?.time_zone.as_deref());
+        let calendar = Celebrant::calendar(program, zone, time::from_column(enroll_time));
         let given = given.remove(&root_id).unwrap_or_default();
-        kept.insert(MemberId(root_id), Kept { time_zone, who: Celebrant { calendar, birthday, given } });
+        let of_both = Birthday::of_both(birthday, told.and_then(|told| told.birthday));
+        let who = Celebrant { calendar, birthday: of_both, given };
+        kept.insert(MemberId(root_id), Kept { time_zone, birthday, who });
     }
     Ok(kept)
 }
 
-/// Changes what is known of a member's days. What that makes due is given when somebody looks next, which is at once.
+/// The columns of a day: month, day, calendar; the last is absent for the Gregorian one.
+pub(super) fn of_day(day: Day) -> (i64, i64, Option<&'static str>) {
+    match day {
+        Day::Gregorian(day) => (day.month.into(), day.day.into(), None),
+        Day::Chinese(day) => {
+            (day.month.into(), day.day.into(), Some(if day.leap { "CHINESE_LEAP" } else { "CHINESE" }))
+        }
+    }
+}
+
+/// The day of such columns.
+pub(super) fn day(month: i64, day: i64, calendar: Option<&str>) -> Option<Day> {
+    let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    Some(match calendar {
+        None => Day::Gregorian(MonthDay { month, day }),
+        Some(calendar) => Day::Chinese(LunarDay { month, leap: calendar == "CHINESE_LEAP", day }),
+    })
+}
+
+/// Changes what is known of the days of members. What that makes due is given when somebody looks next, which is at once.
 ///
 /// # Errors
 /// The database's.
-pub async fn note(tx: &Tx, programs: &Programs, member: MemberId, change: impl Fn(MemberId, &mut Kept)) -> Result<()> {
+pub async fn note(
+    tx: &Tx,
+    programs: &Programs,
+    members: &[MemberId],
+    change: impl Fn(MemberId, &mut Kept),
+) -> Result<()> {
     let sweep = Command::Sweep;
-    let book = book::load(tx, programs, &[(member, &sweep)]).await?;
+    let wanted: Vec<_> = members.iter().map(|member| (*member, &sweep)).collect();
+    let book = book::load(tx, programs, &wanted).await?;
     let accounts = book.accounts.values();
     let with_programs: Vec<_> =
         accounts.filter_map(|account| Some((account, &**book.programs.get(&account.program)?))).collect();
@@ -187,14 +223,14 @@ pub async fn celebrate(
             gifts.push([
                 member.uuid().into(),
                 due.rule.as_str().into(),
-                i64::from(due.year()).into(),
+                i64::from(due.year).into(),
                 due.day.to_string().into(),
                 rule.points.get().into(),
                 lot.0.into(),
                 store.into(),
                 now.into(),
             ]);
-            kept.who.given.insert((due.rule.clone(), due.year()));
+            kept.who.given.insert((due.rule.clone(), due.year));
             given.push(Gift { member: *member, due });
         }
         let next = kept.who.next(rules, now);
@@ -208,21 +244,23 @@ pub async fn celebrate(
 
 const CHANGES: &str = "month = excluded.month, day = excluded.day, told_time = excluded.told_time, \
                        proven = excluded.proven, time_zone = excluded.time_zone, terms = excluded.terms, \
-                       due_time = excluded.due_time";
+                       due_time = excluded.due_time, calendar = excluded.calendar";
 
-fn cells(account: &Account, program: &Program, kept: &Kept, due: Option<Timestamp>) -> [Cell; 10] {
-    let birthday = kept.who.birthday;
+fn cells(account: &Account, program: &Program, kept: &Kept, due: Option<Timestamp>) -> [Cell; 11] {
+    let birthday = kept.birthday;
+    let day = birthday.map(|birthday| of_day(birthday.day));
     [
         account.member.uuid().into(),
         account.organization.slug().into(),
         account.program.slug().into(),
-        birthday.map(|birthday| i64::from(birthday.day.month)).into(),
-        birthday.map(|birthday| i64::from(birthday.day.day)).into(),
+        day.map(|(month, _, _)| month).into(),
+        day.map(|(_, day, _)| day).into(),
         birthday.map(|birthday| birthday.told).into(),
         birthday.is_some_and(|birthday| birthday.proven).into(),
         kept.time_zone.clone().into(),
         program.terms.occasions_version.into(),
         due.into(),
+        day.and_then(|(_, _, calendar)| calendar).into(),
     ]
 }
 
@@ -266,6 +304,7 @@ pub async fn enrolled(tx: &Tx, members: impl IntoIterator<Item = (MemberId, &Pro
             false.into(),
             none(),
             0_i64.into(),
+            none(),
             none(),
         ]);
     }

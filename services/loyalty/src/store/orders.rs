@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use guanxi_kernel::name::{CustomerId, ShipmentId};
 use guanxi_kernel::{OrderName, OrganizationId, Timestamp, Uuid};
-use guanxi_store::{Column, Result, Rows, StoreError, Table, Tx, time};
+use guanxi_store::{Cell, Column, Result, Rows, StoreError, Table, Tx, time};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -118,6 +118,18 @@ pub async fn insert(tx: &Tx, orders: &BTreeMap<Uuid, KnownOrder>) -> Result<()> 
     shipments.insert_new(tx).await.map(|_| ())
 }
 
+/// Keeps shipments that orders wait for besides.
+///
+/// # Errors
+/// The database's.
+pub async fn expect(tx: &Tx, shipments: &[(Uuid, ShipmentId)]) -> Result<()> {
+    let mut rows = Rows::new(&SHIPMENTS);
+    for (root, shipment) in shipments {
+        rows.push([(*root).into(), shipment.uuid().into(), Cell::Null]);
+    }
+    rows.insert_new(tx).await.map(|_| ())
+}
+
 /// Keeps that shipments were delivered, and when the last one of an order was.
 ///
 /// # Errors
@@ -131,7 +143,7 @@ pub async fn save_deliveries(
     for (root, shipment, at) in delivered {
         rows.push([(*root).into(), shipment.uuid().into(), (*at).into()]);
     }
-    rows.update(tx, &["root_id", "shipment_id"]).await?;
+    rows.upsert(tx, "root_id, shipment_id", "deliver_time = excluded.deliver_time").await?;
     let mut rows = Rows::new(&COMPLETED);
     for (root, at) in completed {
         rows.push([(*root).into(), (*at).into()]);

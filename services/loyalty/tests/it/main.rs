@@ -22,6 +22,7 @@ mod returns;
 mod rewards;
 mod rules;
 mod schema;
+mod sources;
 mod spending;
 mod strangers;
 mod support;

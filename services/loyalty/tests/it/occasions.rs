@@ -17,7 +17,7 @@ pub fn birthday(member: &str, month: i32, day: i32, source: BirthdaySource) -> S
     SetBirthdayRequest {
         request_id: request_id(),
         member: member.into(),
-        birthday: Some(Birthday { month, day, source: source.into() }),
+        birthday: Some(Birthday { month, day, source: source.into(), ..Birthday::default() }),
         time_zone: String::new(),
     }
 }
@@ -27,7 +27,7 @@ async fn born(client: &Client, member: &str, month: i32, day: i32, source: Birth
 }
 
 pub fn checking_in(member: &str) -> CheckInRequest {
-    CheckInRequest { request_id: request_id(), member: member.into(), store: "sh-1".into() }
+    CheckInRequest { request_id: request_id(), member: member.into(), store: "sh-1".into(), id_number: String::new() }
 }
 
 async fn check_in(client: &Client, member: &str) -> Vec<(String, String, bool)> {
@@ -153,6 +153,61 @@ guanxi_testkit::matrix! {
         env.clock().set(at("2027-02-20T04:00:00Z"));
         env.run_jobs().await;
         assert_eq!(points(&client, &member).await, 88);
+        env.verify().await;
+    }
+
+    async fn a41_an_id_that_is_shown_at_the_till_proves_the_birthday_and_is_kept_nowhere(env: &Env) {
+        const NUMBER: &str = "11010519491231002X";
+        env.clock().set(at("2026-12-31T04:00:00Z"));
+        let member = member(env, birthdays()).await;
+        let client = env.client();
+        born(&client, &member, 3, 1, BirthdaySource::Member).await;
+        let wrong = CheckInRequest { id_number: "110105194912310020".into(), ..checking_in(&member) };
+        let error = Error::from(client.loyalty().members().check_in(wrong).await.expect_err("its check digit is wrong"));
+        let violation = &error.violations[0];
+        assert_eq!((violation.field.as_str(), violation.rule.as_str()), ("id_number", "ID_NUMBER_WRONG"));
+        assert!(!format!("{error:?}").contains("110105194912310020"), "the number is personal");
+        let shown = CheckInRequest { id_number: NUMBER.into(), ..checking_in(&member) };
+        let mut members = client.loyalty().members();
+        let first = members.check_in(shown.clone()).await.unwrap().into_inner();
+        assert_eq!((first.celebrations.len(), first.celebrations[0].given_now), (1, true));
+        assert_eq!(members.check_in(shown).await.unwrap().into_inner(), first, "the same request, the same answer");
+        let again = CheckInRequest { id_number: NUMBER.into(), ..checking_in(&member) };
+        let again = members.check_in(again).await.unwrap().into_inner();
+        assert_eq!((again.celebrations.len(), again.celebrations[0].given_now), (1, false), "greeted, and given once");
+        assert_eq!(points(&client, &member).await, 88);
+        // Whoever says something else without a document changes nothing at the next one.
+        env.clock().set(at("2027-12-31T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2027-12-31", true)]));
+        env.verify().await;
+    }
+
+    async fn a41_a_chinese_birthday_is_converted_year_by_year(env: &Env) {
+        env.clock().set(at("2025-01-01T04:00:00Z"));
+        let member = member(env, birthdays()).await;
+        let client = env.client();
+        // The tenth of the leap sixth month, which 2025 has and 2026 has not.
+        let chinese = Birthday {
+            month: 6,
+            day: 10,
+            source: BirthdaySource::Member.into(),
+            calendar: Calendar::Chinese.into(),
+            leap_month: true,
+        };
+        let request = SetBirthdayRequest { birthday: Some(chinese), ..birthday(&member, 6, 10, BirthdaySource::Member) };
+        let kept = client.loyalty().members().set_birthday(request).await.unwrap().into_inner();
+        assert_eq!(kept.birthday, Some(chinese));
+        env.clock().set(at("2025-07-04T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, [], "the tenth of the sixth month before it");
+        env.clock().set(at("2025-08-03T04:00:00Z"));
+        assert_eq!(check_in(&client, &member).await, said(&[("birthday", "2025-08-03", true)]));
+        env.clock().set(at("2026-12-01T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &member).await, 2 * 88);
+        let gregorian = Birthday { calendar: Calendar::Gregorian.into(), ..chinese };
+        let wrong = SetBirthdayRequest { birthday: Some(gregorian), ..birthday(&member, 6, 10, BirthdaySource::Member) };
+        let error = Error::from(client.loyalty().members().set_birthday(wrong).await.expect_err("it has no leap months"));
+        assert_eq!(error.violations[0].rule, "CALENDAR_CONTRADICTS");
         env.verify().await;
     }
 }

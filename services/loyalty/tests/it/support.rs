@@ -16,7 +16,7 @@ use guanxi_testkit::{Env, Setup};
 
 /// Loyalty alone, told by stand-ins.
 pub fn setup() -> Setup {
-    Setup::of(&[guanxi_loyalty::SERVICE]).told_by(&["customer", "logistics"])
+    Setup::of(&[guanxi_loyalty::SERVICE]).told_by(&["customer", "logistics", "feedback"])
 }
 
 pub fn order(number: &str) -> OrderName {

@@ -15,7 +15,7 @@ fn tier(id: &str, threshold: i64) -> Tier {
 }
 
 /// Silver at 100 and gold at 200 points, within a calendar year and good through it.
-fn tiers() -> TierPolicy {
+pub fn tiers() -> TierPolicy {
     let year = TierYears { additional_years: 0 };
     TierPolicy {
         tiers: vec![tier("silver", 100), tier("gold", 200)],

@@ -168,7 +168,7 @@ impl Flow {
 
     async fn create(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
-            self.tell(&name, 1, &CustomerCreated { customer: name.clone() }).await;
+            self.tell(&name, 1, &CustomerCreated { customer: name.clone(), ..CustomerCreated::default() }).await;
         }
     }
 
@@ -359,7 +359,7 @@ async fn an_event_about_something_not_known_yet_waits_for_it() {
     let flow = Flow::embedded().await;
     let running = flow.start();
     let name = "customers/late";
-    flow.tell("customers/other", 1, &CustomerUpdated { customer: name.into(), paths: Vec::new() }).await;
+    flow.tell("customers/other", 1, &CustomerUpdated { customer: name.into(), ..CustomerUpdated::default() }).await;
     flow.create([name.to_owned()]).await;
     flow.until((1, 101)).await;
     assert_eq!(flow.consumer.inbox_waiting().await.unwrap(), (0, 0));

@@ -45,14 +45,19 @@ pub fn rows(t: &Things) -> Vec<Row> {
             SetBirthdayRequest {
                 request_id: id(),
                 member: member.clone(),
-                birthday: Some(Birthday { month: 2, day: 29, source: BirthdaySource::Member.into() }),
+                birthday: Some(Birthday {
+                    month: 2,
+                    day: 29,
+                    source: BirthdaySource::Member.into(),
+                    ..Birthday::default()
+                }),
                 time_zone: String::new(),
             },
         ),
         row(
             "MemberService/CheckIn",
             Missing,
-            CheckInRequest { request_id: id(), member: member.clone(), store: String::new() },
+            CheckInRequest { request_id: id(), member: member.clone(), ..CheckInRequest::default() },
         ),
         row("MemberService/GetTierStanding", Missing, GetTierStandingRequest { member: member.clone() }),
         row(

@@ -12,6 +12,7 @@ use crate::domain::entry::{Entry, EntryKind, HoldId, LedgerAccount, OrderId};
 use crate::domain::hold::{Hold, HoldState};
 use crate::domain::lot::{Lot, LotId};
 use crate::store::adjustments::Note;
+use crate::store::sources::Named;
 
 /// A balance as a message.
 pub fn balance(balance: &Balance) -> proto::Balance {
@@ -67,17 +68,24 @@ pub fn hold(member: MemberId, hold: &Hold) -> proto::Hold {
     }
 }
 
-/// An entry as a message; `orders` names the orders, `notes` say by posting why it was made by hand, `others` from or to
-/// whom points went.
-pub fn entry(
-    member: MemberId,
-    entry: &Entry,
-    orders: &BTreeMap<OrderId, OrderName>,
-    notes: &BTreeMap<i64, Note>,
-    others: &BTreeMap<i64, MemberId>,
-) -> proto::Entry {
-    let note = notes.get(&entry.posting);
-    let order = entry.order.and_then(|order| orders.get(&order));
+/// What is kept beside the entries of a member.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The names of orders.
+    pub orders: &'a BTreeMap<OrderId, OrderName>,
+    /// Why postings were made by hand.
+    pub notes: &'a BTreeMap<i64, Note>,
+    /// From or to whom the points of postings went.
+    pub others: &'a BTreeMap<i64, MemberId>,
+    /// What gave the points of postings besides orders and days.
+    pub sources: &'a BTreeMap<i64, Named>,
+}
+
+/// An entry as a message, with what is kept beside it.
+pub fn entry(member: MemberId, entry: &Entry, told: &Told<'_>) -> proto::Entry {
+    let note = told.notes.get(&entry.posting);
+    let order = entry.order.and_then(|order| told.orders.get(&order));
+    let source = told.sources.get(&entry.posting);
     proto::Entry {
         name: format!("{member}/entries/{}", entry.number),
         posting: entry.posting,
@@ -95,7 +103,9 @@ pub fn entry(
         hash: entry.hash.map(|hash| hash.as_bytes().to_vec()).unwrap_or_default(),
         reason: note.map(|note| note.reason.clone()).unwrap_or_default(),
         adjusted_by: note.map(|note| note.subject.clone()).unwrap_or_default(),
-        other_member: others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
+        other_member: told.others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
+        source: source.map(|source| source.name.clone()).unwrap_or_default(),
+        explanation: source.and_then(|source| source.explanation.as_ref()).map(super::purchase::explanation),
     }
 }
 

@@ -5,7 +5,8 @@ use guanxi_kernel::{Refused, Timestamp};
 
 use super::program::{period, to_period};
 use crate::domain::expiry::MonthDay;
-use crate::domain::occasion::{Birthday, Due, OccasionKind, OccasionRule};
+use crate::domain::lunar::LunarDay;
+use crate::domain::occasion::{Birthday, Day, Due, OccasionKind, OccasionRule};
 use crate::domain::points::Points;
 
 /// The occasion that a message gives. Since when the program has it, the program says.
@@ -46,10 +47,18 @@ pub(super) fn to_rule(rule: &OccasionRule) -> proto::OccasionRule {
 /// The birthday that a message gives, told at `now`.
 ///
 /// # Errors
-/// INVALID_ARGUMENT where no year has the day.
+/// INVALID_ARGUMENT where no year has the day, or a month that cannot leap does.
 pub fn birthday(given: &proto::Birthday, now: Timestamp) -> Result<Birthday, Refused> {
     let small = |number: i32| i8::try_from(number).unwrap_or(i8::MAX);
-    let day = MonthDay { month: small(given.month), day: small(given.day) };
+    let (month, day, leap) = (small(given.month), small(given.day), given.leap_month);
+    let day = match given.calendar() {
+        proto::Calendar::Chinese => Day::Chinese(LunarDay { month, leap, day }),
+        proto::Calendar::Gregorian | proto::Calendar::Unspecified => Day::Gregorian(MonthDay { month, day }),
+    };
+    if leap && matches!(day, Day::Gregorian(_)) {
+        let description = "the Gregorian calendar has no leap months".to_owned();
+        return Err(Refused::invalid("birthday.leap_month", "CALENDAR_CONTRADICTS", description));
+    }
     if !day.exists() {
         // Which day it was is personal.
         return Err(Refused::invalid("birthday.day", "DATE_NEVER", "no year has that day".to_owned()));
@@ -60,7 +69,12 @@ pub fn birthday(given: &proto::Birthday, now: Timestamp) -> Result<Birthday, Ref
 /// A birthday as a message.
 pub fn to_birthday(birthday: &Birthday) -> proto::Birthday {
     let source = if birthday.proven { proto::BirthdaySource::Document } else { proto::BirthdaySource::Member };
-    proto::Birthday { month: birthday.day.month.into(), day: birthday.day.day.into(), source: source.into() }
+    let (month, day, calendar, leap_month) = match birthday.day {
+        Day::Gregorian(day) => (day.month, day.day, proto::Calendar::Gregorian, false),
+        Day::Chinese(day) => (day.month, day.day, proto::Calendar::Chinese, day.leap),
+    };
+    let (month, day) = (month.into(), day.into());
+    proto::Birthday { month, day, source: source.into(), calendar: calendar.into(), leap_month }
 }
 
 /// What a rule gave for a day.

@@ -19,7 +19,9 @@ pub fn granted(member: MemberId, command: &Command, outcome: Outcome) -> proto::
         Command::PlaceHold(_) => result.placed = Some(placed(member, command, outcome)),
         Command::CaptureHold(..) => result.captured = Some(captured(member, command, outcome)),
         Command::VoidHold(_) => result.voided = Some(voided(member, command, outcome)),
-        Command::Return(_) | Command::Activate(..) | Command::Sweep => unreachable!("no batch has it"),
+        Command::Return(_) | Command::Hear(_) | Command::Activate(..) | Command::Sweep => {
+            unreachable!("no batch has it")
+        }
     }
     result
 }

@@ -9,6 +9,7 @@ use crate::domain::cap::{Cap, CapPeriod};
 use crate::domain::condition::Condition;
 use crate::domain::points::Points;
 use crate::domain::rule::{EarningRule, Effect, Filter, Filters};
+use crate::domain::source::Trigger;
 
 /// The rules that a message gives in the list `field`; what is wrong with them is added to `wrong`.
 pub fn rules(given: &[proto::EarningRule], field: &str, wrong: &mut Vec<Violation>) -> Vec<EarningRule> {
@@ -24,6 +25,7 @@ pub fn rule(given: &proto::EarningRule, field: &str, wrong: &mut Vec<Violation>)
     EarningRule {
         id: given.id.clone(),
         display_name: given.display_name.clone(),
+        trigger: trigger(given.trigger()),
         categories: given.categories.iter().cloned().collect(),
         excluded_categories: given.excluded_categories.iter().cloned().collect(),
         filters: Filters {
@@ -39,6 +41,28 @@ pub fn rule(given: &proto::EarningRule, field: &str, wrong: &mut Vec<Violation>)
         end_time: instant(given.end_time.as_ref(), &format!("{field}.end_time"), wrong),
         caps: given.caps.iter().map(cap).collect(),
         effect: effect(given, field, wrong),
+    }
+}
+
+fn trigger(trigger: proto::RuleTrigger) -> Trigger {
+    match trigger {
+        proto::RuleTrigger::Unspecified | proto::RuleTrigger::Order => Trigger::Order,
+        proto::RuleTrigger::SurveyAnswered => Trigger::SurveyAnswered,
+        proto::RuleTrigger::ReviewSubmitted => Trigger::ReviewSubmitted,
+        proto::RuleTrigger::ProfileCompleted => Trigger::ProfileCompleted,
+        proto::RuleTrigger::SegmentEntered => Trigger::SegmentEntered,
+        proto::RuleTrigger::ChurnRiskRaised => Trigger::ChurnRiskRaised,
+    }
+}
+
+fn to_trigger(trigger: Trigger) -> proto::RuleTrigger {
+    match trigger {
+        Trigger::Order => proto::RuleTrigger::Order,
+        Trigger::SurveyAnswered => proto::RuleTrigger::SurveyAnswered,
+        Trigger::ReviewSubmitted => proto::RuleTrigger::ReviewSubmitted,
+        Trigger::ProfileCompleted => proto::RuleTrigger::ProfileCompleted,
+        Trigger::SegmentEntered => proto::RuleTrigger::SegmentEntered,
+        Trigger::ChurnRiskRaised => proto::RuleTrigger::ChurnRiskRaised,
     }
 }
 
@@ -122,7 +146,7 @@ pub fn to_rule(rule: &EarningRule) -> proto::EarningRule {
         start_time: rule.start_time.map(to_proto),
         end_time: rule.end_time.map(to_proto),
         caps: rule.caps.iter().map(to_cap).collect(),
-        trigger: proto::RuleTrigger::Order.into(),
+        trigger: to_trigger(rule.trigger).into(),
         ..proto::EarningRule::default()
     };
     match rule.effect {

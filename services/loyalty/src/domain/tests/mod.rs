@@ -7,6 +7,7 @@ mod laws;
 mod moves;
 mod reference;
 mod rules;
+mod sources;
 mod tiers;
 
 use guanxi_kernel::name::{CustomerId, MemberId};

@@ -11,7 +11,7 @@ use super::super::condition::{Condition, Fault};
 use super::super::earning::tests::line;
 use super::super::earning::{Earning, Occasion, earning};
 use super::super::explanation::{CampaignOutcome, RuleOutcome};
-use super::super::facts::MemberFacts;
+use super::super::facts::{MemberFacts, Told};
 use super::super::program::Rounding;
 use super::super::program::tests::rule;
 use super::super::rule::{EarningRule, Effect};
@@ -41,7 +41,7 @@ fn scheme(rules: Vec<EarningRule>, campaigns: Vec<Campaign>) -> Program {
 
 fn member(number: u128) -> MemberFacts {
     let (member, customer) = (MemberId(Uuid::from_u128(number)), CustomerId(Uuid::from_u128(number)));
-    MemberFacts { member, customer, earned: 0, open: 0, held: 0, spent: 0, tier: None }
+    MemberFacts { member, customer, earned: 0, open: 0, held: 0, spent: 0, tier: None, told: Told::default() }
 }
 
 fn at(time: &str) -> Timestamp {

@@ -19,6 +19,7 @@ pub struct Model {
     pub redeemed: i64,
     pub version: i64,
     pub create_time: DateTimeUtc,
+    pub eligibility: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -7,6 +7,7 @@ mod m0004_coupons;
 mod m0005_room;
 mod m0006_ledger;
 mod m0007_members;
+mod m0009_sources;
 
 use guanxi_store::migrate::Migrations;
 
@@ -20,5 +21,6 @@ pub fn all() -> Migrations {
         Box::new(m0005_room::Room),
         Box::new(m0006_ledger::Ledger),
         Box::new(m0007_members::Members),
+        Box::new(m0009_sources::Sources),
     ]
 }

@@ -14,7 +14,7 @@ use super::entities::rewards::{Column as Field, Entity, Model};
 use super::{of_roots, organization};
 use crate::domain::points::Points;
 use crate::domain::program::ProgramId;
-use crate::domain::reward::{Reward, RewardId, Terms};
+use crate::domain::reward::{Eligibility, Reward, RewardId, Terms};
 
 const REWARDS: Table = Table::new(
     "rewards",
@@ -30,6 +30,7 @@ const REWARDS: Table = Table::new(
         Column::int("redeemed"),
         Column::int("version"),
         Column::time("create_time"),
+        Column::text("eligibility").nullable(),
     ],
 );
 
@@ -40,7 +41,7 @@ const REDEEMED: Table = Table::new("rewards", &[Column::uuid("root_id"), Column:
 /// # Errors
 /// The database's.
 pub async fn insert(tx: &Tx, reward: &Reward) -> Result<()> {
-    one(reward).insert(tx).await
+    one(reward)?.insert(tx).await
 }
 
 /// Keeps a changed reward.
@@ -48,7 +49,7 @@ pub async fn insert(tx: &Tx, reward: &Reward) -> Result<()> {
 /// # Errors
 /// The database's.
 pub async fn save(tx: &Tx, reward: &Reward) -> Result<()> {
-    one(reward).update(tx, &["root_id"]).await.map(drop)
+    one(reward)?.update(tx, &["root_id"]).await.map(drop)
 }
 
 /// How often rewards were redeemed, to be kept.
@@ -60,7 +61,8 @@ pub fn redeemed<'a>(rewards: impl Iterator<Item = &'a Reward>) -> Change {
     rows.updating(&["root_id"])
 }
 
-fn one(reward: &Reward) -> Rows {
+fn one(reward: &Reward) -> Result<Rows> {
+    let eligibility = Some(&reward.terms.eligibility).filter(|eligibility| !eligibility.is_open());
     let mut rows = Rows::new(&REWARDS);
     rows.push([
         reward.id.uuid().into(),
@@ -74,8 +76,9 @@ fn one(reward: &Reward) -> Rows {
         reward.redeemed.into(),
         reward.version.into(),
         reward.create_time.into(),
+        eligibility.map(serde_json::to_string).transpose().map_err(StoreError::row)?.into(),
     ]);
-    rows
+    Ok(rows)
 }
 
 /// Whether the id is taken, by anyone's reward.
@@ -147,6 +150,10 @@ fn reward(row: Model) -> Result<Reward> {
             points: Points::new(row.points),
             price_minor: row.price_minor,
             stock_total: row.stock_total,
+            eligibility: match row.eligibility {
+                Some(eligibility) => serde_json::from_str(&eligibility).map_err(StoreError::row)?,
+                None => Eligibility::default(),
+            },
         },
         redeemed: row.redeemed,
         version: row.version,

@@ -14,6 +14,7 @@ use super::redemptions;
 use crate::domain::ledger::{Book, Command, Outcome};
 use crate::domain::reward::{Act, Redemption, Reward, RewardError, RewardId, redemption_name};
 use crate::store::book::{self, Why};
+use crate::store::customers;
 use crate::store::programs::Programs;
 
 /// The queue before the rewards.
@@ -78,7 +79,12 @@ impl Decide for Rewards {
             })
             .collect();
         let wanted: Vec<(MemberId, &Command)> = commands.iter().map(|(member, command)| (*member, command)).collect();
-        let book = book::load(tx, &self.programs, &wanted).await?;
+        let mut book = book::load(tx, &self.programs, &wanted).await?;
+        let asking = asks().filter(|ask| {
+            rewards.get(&ask.reward.uuid()).is_some_and(|reward| !reward.terms.eligibility.segments.is_empty())
+        });
+        let asking = asking.filter_map(|ask| ask.member).collect();
+        customers::attach(tx.conn(), &mut book, &asking).await?;
         let mut shelf = Shelf { rewards, redemptions, book };
         let (mut answers, mut why) = (Vec::with_capacity(calls.len()), BTreeMap::new());
         let (mut new, mut moved, mut changed) = (Vec::new(), BTreeSet::new(), BTreeSet::new());

@@ -26,6 +26,7 @@ pub mod linking;
 pub mod lot;
 pub mod occasion;
 pub mod order;
+pub mod own_expiry;
 pub mod pending;
 pub mod points;
 pub mod program;

@@ -44,7 +44,7 @@ guanxi_testkit::matrix! {
 
     async fn what_was_active_waiting_and_held_on_a_day_and_what_was_known_of_it(env: &Env) {
         let member = member(env, Program { expiry: expiring_program(40).expiry, ..waiting_program() }).await;
-        let [start, day] = [at("2026-11-22T04:42:00Z"), jiff::SignedDuration::from_hours(24)];
+        let (start, day) = (at("2026-11-22T04:42:00Z"), jiff::SignedDuration::from_hours(24));
         let mut points = env.client().loyalty().points();
         env.tell("customer", [recorded("1", customer(1), &["a"])]).await;
         env.settle().await;

@@ -135,10 +135,21 @@ fn everything_that_contradicts_itself_is_said_at_once() {
     wrong.terms.destination_zone = "Mars/Olympus".into();
     wrong.terms.store = "organizations/hk/stores/1".into();
     wrong.cancellation = Some(Cancellation { cancel_time: at(9), reason: String::new() });
+    wrong.terms.lines.values_mut().for_each(|line| line.tax_minor = line.price_minor);
+    if let Some(line) = wrong.terms.lines.get_mut(&1) {
+        line.tax_minor += 1;
+    }
     let rules: Vec<_> = wrong.contradictions(at(100)).into_iter().map(|v| v.rule).collect();
     assert_eq!(
         rules,
-        ["ZONE_UNKNOWN", "STORE_MISPLACED", "CANCELLED_BEFORE_PLACED", "RETURN_EXCEEDS_LINE", "RETURN_EXCEEDS_LINE"]
+        [
+            "ZONE_UNKNOWN",
+            "STORE_MISPLACED",
+            "CANCELLED_BEFORE_PLACED",
+            "TAX_TOO_HIGH",
+            "RETURN_EXCEEDS_LINE",
+            "RETURN_EXCEEDS_LINE",
+        ]
     );
 }
 

@@ -43,6 +43,7 @@ matrix! {
         let (client, customer) = (env.client(), customer(env).await);
         let request = with(order("77120", "2024-02-01", "pos", "1"), |order| {
             order.payments = vec![paid(1, PaymentMethod::CreditCard, 1), paid(2, PaymentMethod::Voucher, 500)];
+            order.lines[0].tax_minor = 1_300;
         });
         let first = place_one(&client, request.clone()).await;
         assert_eq!((first.outcome(), first.customer.as_str()), (RecordOutcome::Recorded, customer.as_str()));
@@ -57,6 +58,7 @@ matrix! {
         assert_eq!(told.len(), 1, "a duplicate tells nothing");
         assert_eq!((told[0].customer.as_str(), told[0].lines.len(), told[0].promised_date.as_str()), (customer.as_str(), 2, "2024-12-24"));
         assert_eq!(told[0].tendered.as_ref().map(|money| money.minor_units), Some(500));
+        assert_eq!((order.lines[0].tax_minor, told[0].lines[0].tax_minor, told[0].lines[1].tax_minor), (1_300, 1_300, 0));
         env.verify().await;
     }
 

@@ -88,6 +88,7 @@ pub fn order(number: &str, day: &str, source: &str, external_id: &str) -> Record
         seller: seller.into(),
         quantity: 2,
         price_minor,
+        tax_minor: 0,
         delivery_minor,
     };
     let order = Order {

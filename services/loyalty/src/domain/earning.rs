@@ -19,12 +19,12 @@ use thiserror::Error;
 
 use super::campaign::{Budget, Campaign, CampaignId, CampaignShare};
 use super::cap::{Grant, Standing};
-use super::expiry::ExpiryPolicy;
 use super::explanation::{
     CampaignExplanation, CampaignOutcome, Explanation, LinePoints, RuleExplanation, RuleLine, RuleOutcome,
 };
 use super::facts::{Facts, MemberFacts};
 use super::firing::{Fired, Offer, fire, hits};
+use super::own_expiry::{OwnPart, grouped};
 use super::points::{Points, largest_remainder, share};
 use super::program::{Program, Rounding};
 use super::purchase::{Part, Purchase};
@@ -71,29 +71,6 @@ pub struct Earning {
     pub grants: Vec<Grant>,
     /// What it came to in every campaign of its time.
     pub shares: Vec<CampaignShare>,
-}
-
-/// Points of an earning that have an expiry of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnPart {
-    /// When they expire.
-    pub expiry: ExpiryPolicy,
-    /// What each line earned of them.
-    pub lines: Vec<Points>,
-}
-
-impl OwnPart {
-    /// How many they are; at least 1.
-    pub fn points(&self) -> Points {
-        self.lines.iter().copied().sum()
-    }
-}
-
-impl Earning {
-    /// What expires as tier or program say.
-    pub fn common(&self) -> Points {
-        self.points - self.own.iter().map(OwnPart::points).sum()
-    }
 }
 
 /// Why a purchase earns nothing at all, not even zero.
@@ -234,20 +211,6 @@ fn work_out(
         points: Points::new(open.granted),
     };
     Ok(Earning { points: Points::new(points), own, explanation, grants, shares: open.iter().map(share).collect() })
-}
-
-/// The expiries that rules have of their own, each once; notes in each rule which is its: 0 is that of tier or program.
-fn grouped(fired: &mut [Fired<'_>]) -> Vec<ExpiryPolicy> {
-    let mut expiries: Vec<ExpiryPolicy> = Vec::new();
-    for fired in fired {
-        let Some(expiry) = &fired.rule.expiry else { continue };
-        let known = expiries.iter().position(|known| known == expiry);
-        fired.group = 1 + known.unwrap_or_else(|| {
-            expiries.push(expiry.clone());
-            expiries.len() - 1
-        });
-    }
-    expiries
 }
 
 /// The rules that `trigger` sets off.

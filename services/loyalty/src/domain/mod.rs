@@ -35,6 +35,7 @@ pub mod lot;
 pub mod lunar;
 pub mod occasion;
 pub mod order;
+pub mod own_expiry;
 pub mod pending;
 pub mod person;
 pub mod points;

@@ -22,6 +22,7 @@ pub mod forgetting;
 pub mod gift_card;
 pub mod hold;
 pub mod joint;
+mod joint_returns;
 pub mod ladder;
 pub mod ledger;
 pub mod lift;

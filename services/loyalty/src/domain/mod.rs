@@ -27,6 +27,7 @@ pub mod goal;
 pub mod hold;
 pub mod id_number;
 pub mod joint;
+mod joint_returns;
 pub mod ladder;
 pub mod ledger;
 pub mod lift;

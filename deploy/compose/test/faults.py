@@ -8,7 +8,7 @@ from compose import docker, wait_for
 
 # For how long something is away. Longer than a call may take; shorter than an import's patience.
 AWAY = 1.5
-# Milliseconds of a processor that the importer gets in each half second, until the next fault and while it lasts: at
+# Milliseconds of a processor that the importer gets in each second, until the next fault and while it lasts: at
 # its own pace it would be over before the last one.
 QUICK, SLOW, WHOLE = 8, 1, 0
 # How soon everything must answer again once it was given back.
@@ -147,7 +147,7 @@ def strike(suite, probe, load, expected):
 def pace(suite, milliseconds):
     """Lets the importer go on at this pace; 0 is its own."""
     quota = str(milliseconds * 1000 or -1)
-    docker("update", "--cpu-period", "500000", "--cpu-quota", quota, suite.id("client"))
+    docker("update", "--cpu-period", "1000000", "--cpu-quota", quota, suite.id("client"))
 
 
 class ImportIsOver(Exception):

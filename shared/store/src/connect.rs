@@ -149,6 +149,11 @@ impl Database {
         &self.inner.clock
     }
 
+    /// Whether Citus spreads its tables over servers by their roots: some forms of statements are refused there.
+    pub fn is_spread(&self) -> bool {
+        self.inner.spread
+    }
+
     /// How many ways its events are spread.
     pub fn partitions(&self) -> u32 {
         self.inner.partitions

@@ -87,6 +87,7 @@ PARTS = [
     cases.bad_cases,
     orders.view,
     loyalty.ledger,
+    loyalty.liability,
     common.jobs,
     common.cancellation,
     common.events,

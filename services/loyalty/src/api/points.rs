@@ -18,7 +18,7 @@ use super::{past, reply};
 use crate::domain::adjusting::{Adjust, Asked};
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
-use crate::domain::entry::{HoldId, OrderId};
+use crate::domain::entry::{EntryKind, HoldId, OrderId};
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
 use crate::domain::ledger::Command;
 use crate::domain::linking::{Linked, chains};
@@ -31,7 +31,10 @@ use crate::domain::transfer::Transfer;
 use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
-use crate::store::{accounts, adjustments, budgets, earned as kept, entries, member_orders, reading, tiers, transfers};
+use crate::store::{
+    accounts, adjustments, budgets, earned as kept, entries, member_orders, occasions, reading, tenure, tiers,
+    transfers,
+};
 
 /// Serves points.
 #[derive(Debug, Clone)]
@@ -95,6 +98,9 @@ impl PointsService for Points {
                 let now = reader.now();
                 let at = effective_time.unwrap_or(now);
                 tiers::attach(connection, &mut account, &program, at).await?;
+                if program.asks_tenure() {
+                    account.tenure = tenure::load(connection, &[member.uuid()]).await?.remove(&member.uuid());
+                }
                 facts = Some(account.facts_at(&program, at, now));
                 standing =
                     kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
@@ -338,11 +344,23 @@ impl PointsService for Points {
             let next_page_token = super::cut(&mut found, &page, |entry| entry.number.to_string());
             let orders: BTreeSet<Uuid> = found.iter().filter_map(|entry| Some(entry.order?.0)).collect();
             let orders: Vec<(Uuid, Uuid)> = orders.into_iter().map(|order| (member.uuid(), order)).collect();
-            let named = member_orders::load(connection, &orders).await?;
-            let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
+            let records = member_orders::load(connection, &orders).await?;
+            let named: BTreeMap<_, _> =
+                records.iter().map(|(_, order, record)| (*order, record.order.clone())).collect();
             let notes = adjustments::notes(connection, member.uuid(), &found).await?;
             let others = transfers::others(connection, member.uuid(), &found).await?;
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
+            let mut entries: Vec<_> =
+                found.iter().map(|entry| wire::entry(member, entry, &named, &notes, &others)).collect();
+            if message.explain {
+                let records: BTreeMap<_, _> = records.iter().map(|(_, order, record)| (*order, record)).collect();
+                let mut occasions = occasions::given(connection, member.uuid(), &found).await?;
+                for (entry, shown) in found.iter().zip(&mut entries).filter(|(entry, _)| entry.kind == EntryKind::Earn)
+                {
+                    let record = entry.order.and_then(|order| records.get(&order));
+                    shown.explanation = record.map(|record| purchase::explanation(&record.explanation()));
+                    shown.occasion = occasions.remove(&entry.number).unwrap_or_default();
+                }
+            }
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await

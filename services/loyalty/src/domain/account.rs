@@ -24,6 +24,7 @@ use super::points::Points;
 use super::program::ProgramId;
 use super::purchase::Purchase;
 use super::ranking::Ranking;
+use super::tenure::Tenure;
 use super::transfer::Side;
 
 /// A member's points.
@@ -57,6 +58,8 @@ pub struct Account {
     pub standing: Standing,
     /// The member's tier, where the program has tiers and it was loaded.
     pub ranking: Option<Ranking>,
+    /// Since when he is a member, and how often he bought before it was loaded, where a rule asks for it.
+    pub tenure: Option<Tenure>,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -229,6 +232,7 @@ impl Account {
             orders: BTreeMap::new(),
             standing: Standing::default(),
             ranking: None,
+            tenure: None,
             changes: Changes::default(),
         }
     }

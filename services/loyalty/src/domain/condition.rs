@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use super::facts::{Fact, Facts, ROOTS, Sort, of_line, sort};
 use super::purchase::PurchaseLine;
+use super::tenure;
 
 /// The longest condition, in bytes.
 pub const MAX_LENGTH: usize = 1_000;
@@ -39,6 +40,7 @@ struct Compiled {
     expression: IdedExpr,
     nodes: usize,
     of_lines: bool,
+    of_tenure: bool,
 }
 
 /// Why a text is no condition. Positions are bytes from the beginning of the text, from 0.
@@ -118,7 +120,7 @@ impl Condition {
             let cause = first.map_or_else(|| "it does not parse".to_owned(), |error| error.msg.clone());
             ConditionError::Compile { position, cause }
         })?;
-        let mut check = Check { info: &info, nodes: 0, of_lines: false, of_long_lists: false, scopes: Vec::new() };
+        let mut check = Check::new(&info);
         let comes_to = check.walk(&expression, 0)?;
         if comes_to != Type::Bool {
             return Err(ConditionError::NotBool(comes_to.as_str()));
@@ -127,8 +129,8 @@ impl Condition {
             let message = "the condition goes through all lines of the order for each line of it";
             return Err(ConditionError::Costly(message.to_owned()));
         }
-        let (nodes, of_lines) = (check.nodes, check.of_lines);
-        Ok(Self(Arc::new(Compiled { source: source.to_owned(), expression, nodes, of_lines })))
+        let Check { nodes, of_lines, of_tenure, .. } = check;
+        Ok(Self(Arc::new(Compiled { source: source.to_owned(), expression, nodes, of_lines, of_tenure })))
     }
 
     /// Its text.
@@ -139,6 +141,11 @@ impl Condition {
     /// Whether it selects lines; otherwise it decides for the whole order.
     pub fn is_of_lines(&self) -> bool {
         self.0.of_lines
+    }
+
+    /// Whether it asks for the member's tenure or orders, which must be loaded then.
+    pub fn is_of_tenure(&self) -> bool {
+        self.0.of_tenure
     }
 
     /// Its parts: what one evaluation costs.
@@ -258,8 +265,15 @@ struct Check<'a> {
     nodes: usize,
     of_lines: bool,
     of_long_lists: bool,
+    of_tenure: bool,
     /// Variables of the `all`, `exists` or `exists_one` that is walked through.
     scopes: Vec<(String, Type)>,
+}
+
+impl<'a> Check<'a> {
+    fn new(info: &'a SourceInfo) -> Self {
+        Self { info, nodes: 0, of_lines: false, of_long_lists: false, of_tenure: false, scopes: Vec::new() }
+    }
 }
 
 impl Check<'_> {
@@ -310,6 +324,7 @@ impl Check<'_> {
                     None => return Err(ConditionError::Unknown { position: self.at(expression), field }),
                 };
                 self.of_lines |= root == "line";
+                self.of_tenure |= tenure::FIELDS.contains(&field.as_str());
                 self.of_long_lists |= sort(&field) == Some(Sort::LineTexts);
                 Ok(of)
             }

@@ -75,6 +75,8 @@ pub const FIELDS: &[(&str, Sort)] = &[
     ("member.held_points", Sort::Int),
     ("member.spent_points", Sort::Int),
     ("member.tier", Sort::Text),
+    ("member.tenure_days", Sort::Int),
+    ("member.order_count", Sort::Int),
     ("customer.name", Sort::Text),
     ("customer.segments", Sort::Texts),
     ("time.date", Sort::Text),
@@ -132,6 +134,17 @@ pub struct MemberFacts {
     /// The id of his tier; `None` below the lowest, and where the program has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
+    /// Local days since he joined; 0 where no rule asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tenure_days: i64,
+    /// Orders that earned before; 0 where no rule asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's shape")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl MemberFacts {
@@ -146,6 +159,8 @@ impl MemberFacts {
             held: held.get(),
             spent: spent.get(),
             tier: None,
+            tenure_days: 0,
+            orders: 0,
         }
     }
 }
@@ -217,6 +232,8 @@ impl<'a> Facts<'a> {
             "open_points" => number(|member| member.open),
             "held_points" => number(|member| member.held),
             "spent_points" => number(|member| member.spent),
+            "tenure_days" => number(|member| member.tenure_days),
+            "order_count" => number(|member| member.orders),
             "tier" => {
                 let tier = self.member.as_ref().and_then(|member| member.tier.clone());
                 Some(Fact::Made(tier.unwrap_or_default()))

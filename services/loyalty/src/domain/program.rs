@@ -240,8 +240,16 @@ impl Program {
 
     /// Whether something is kept of its members for a rule of it, or of a campaign.
     pub fn remembers(&self) -> bool {
-        let campaigns = self.campaigns.iter().flat_map(|campaign| &campaign.terms.rules);
-        self.terms.rules.iter().chain(campaigns).any(EarningRule::remembers)
+        self.rules().any(EarningRule::remembers)
+    }
+
+    /// Whether a rule of it, or of a campaign, asks for its members' tenure or orders.
+    pub fn asks_tenure(&self) -> bool {
+        self.rules().any(EarningRule::asks_tenure)
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &EarningRule> {
+        self.terms.rules.iter().chain(self.campaigns.iter().flat_map(|campaign| &campaign.terms.rules))
     }
 
     /// From when what an order of `order_time` earns can be spent; `None` while it waits for delivery.

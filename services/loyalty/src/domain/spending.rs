@@ -164,9 +164,12 @@ impl Account {
         MemberFacts::new(self.member, self.customer, &self.totals)
     }
 
-    /// The same with the tier that he has at `at`.
+    /// The same with the tier that he has at `at` and, where they were loaded, his tenure then and his orders.
     pub fn facts_at(&self, program: &Program, at: Timestamp, now: Timestamp) -> MemberFacts {
-        MemberFacts { tier: self.tier_at(program, at, now), ..self.facts() }
+        let tenure_days = self.tenure.map_or(0, |tenure| tenure.days(at, &program.zone));
+        let new = i64::try_from(self.changes.earned.len()).unwrap_or(i64::MAX);
+        let orders = self.tenure.map_or(0, |tenure| tenure.orders + new);
+        MemberFacts { tier: self.tier_at(program, at, now), tenure_days, orders, ..self.facts() }
     }
 
     /// Keeps what an order was and gave, and counts it in caps and budgets.

@@ -62,6 +62,7 @@ pub fn all() -> Vec<Invariant> {
     let mut all = of_points();
     all.extend(super::invariants_earning::all());
     all.extend(super::invariants_ledger::all());
+    all.extend(super::liability::invariants());
     all.extend(super::invariants_tiers::all());
     all.extend(super::occasions::invariants());
     all.extend(super::coupons::invariants::all());

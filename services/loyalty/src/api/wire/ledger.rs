@@ -96,6 +96,7 @@ pub fn entry(
         reason: note.map(|note| note.reason.clone()).unwrap_or_default(),
         adjusted_by: note.map(|note| note.subject.clone()).unwrap_or_default(),
         other_member: others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
+        ..proto::Entry::default()
     }
 }
 

@@ -4,8 +4,10 @@ mod always;
 mod cases;
 mod conditions;
 mod laws;
+mod liability;
 mod moves;
 mod reference;
+mod rewards;
 mod rules;
 mod tiers;
 

@@ -41,7 +41,7 @@ fn scheme(rules: Vec<EarningRule>, campaigns: Vec<Campaign>) -> Program {
 
 fn member(number: u128) -> MemberFacts {
     let (member, customer) = (MemberId(Uuid::from_u128(number)), CustomerId(Uuid::from_u128(number)));
-    MemberFacts { member, customer, earned: 0, open: 0, held: 0, spent: 0, tier: None }
+    MemberFacts { member, customer, earned: 0, open: 0, held: 0, spent: 0, tier: None, tenure_days: 0, orders: 0 }
 }
 
 fn at(time: &str) -> Timestamp {

@@ -77,20 +77,21 @@ async fn bought(
     members: &[Uuid],
     windows: Windows,
 ) -> Result<BTreeMap<Uuid, [Bought; 2]>> {
-    let (condition, roots) = dialect::any_uuid(connection.get_database_backend(), "root_id", 1, members);
+    let (condition, roots) = dialect::any_uuid(connection.get_database_backend(), "root_id", 2, members);
+    // SQLite numbers parameters by where they first stand.
     let sum = |when: &str, what: &str, name: &str| {
-        format!("CAST(SUM(CASE WHEN earn_time {when} $3 THEN {what} ELSE 0 END) AS bigint) AS {name}")
+        format!("CAST(SUM(CASE WHEN earn_time {when} $1 THEN {what} ELSE 0 END) AS bigint) AS {name}")
     };
     let sql = format!(
-        "SELECT root_id, {}, {}, {}, {} FROM member_orders WHERE {condition} AND earned IS NOT NULL AND earn_time >= $2 \
+        "SELECT root_id, {}, {}, {}, {} FROM member_orders WHERE {condition} AND earned IS NOT NULL AND earn_time >= $3 \
          AND earn_time < $4 GROUP BY root_id",
         sum("<", "1", "orders_before"),
         sum(">=", "1", "orders"),
         sum("<", "earned - due", "points_before"),
         sum(">=", "earned - due", "points"),
     );
-    let times = [windows.before, windows.start, windows.end].map(|at| time::to_column(at).into());
-    let values = std::iter::once(roots).chain(times).collect();
+    let [start, before, end] = [windows.start, windows.before, windows.end].map(|at| time::to_column(at).into());
+    let values = vec![start, roots, before, end];
     let found = rows::<Row>(connection, sql, values).await?.into_iter().map(|row| {
         let before = Bought { orders: row.orders_before, points: Points::new(row.points_before) };
         (row.root_id, [before, Bought { orders: row.orders, points: Points::new(row.points) }])

@@ -61,7 +61,7 @@ pub async fn sums(
     if members.is_empty() {
         return Ok(Vec::new());
     }
-    let (condition, roots) = dialect::any_uuid(connection.get_database_backend(), "root_id", 1, members);
+    let (condition, roots) = dialect::any_uuid(connection.get_database_backend(), "root_id", 2, members);
     // What moved from or to an account of the ledger.
     let from = |account: &str| format!("CASE WHEN from_account = '{account}' THEN points ELSE 0 END");
     let to = |account: &str| format!("CASE WHEN to_account = '{account}' THEN points ELSE 0 END");
@@ -88,26 +88,23 @@ pub async fn sums(
         format!("SUM({} - {}) AS deficit", from("DEFICIT"), to("DEFICIT")),
     ];
     let sum = |name: &str| format!("CAST(SUM(p.{name}) AS bigint) AS {name}");
-    let over = "p.until IS NOT NULL AND p.until <= $4";
+    // SQLite numbers parameters by where they first stand.
+    let over = "p.until IS NOT NULL AND p.until <= $1";
     let sums = ["issued", "received", "open", "redeemed", "expired", "reversed", "taken", "sent", "deficit"].map(sum);
     let sql = format!(
         "SELECT m.root_id, m.lot_id, o.effective_time, d.active_from, d.expires_at, m.issued, m.received, m.open, \
          m.let_go, m.held, m.redeemed, m.expired, m.reversed, m.taken, m.sent, m.deficit FROM (SELECT p.root_id, p.lot_id, \
          MAX(p.dated) AS dated, {}, CAST(SUM(CASE WHEN {over} THEN p.held ELSE 0 END) AS bigint) AS let_go, \
          CAST(SUM(CASE WHEN {over} THEN 0 ELSE p.held END) AS bigint) AS held FROM (SELECT root_id, lot_id, hold_id, {} \
-         FROM entries WHERE {condition} AND effective_time <= $2 AND create_time <= $3 GROUP BY root_id, lot_id, hold_id) \
+         FROM entries WHERE {condition} AND effective_time <= $3 AND create_time <= $4 GROUP BY root_id, lot_id, hold_id) \
          AS p GROUP BY p.root_id, p.lot_id) AS m LEFT JOIN entries o ON o.root_id = m.root_id AND o.number = m.lot_id \
-         AND o.effective_time <= $2 AND o.create_time <= $3 LEFT JOIN entries d ON d.root_id = m.root_id \
+         AND o.effective_time <= $3 AND o.create_time <= $4 LEFT JOIN entries d ON d.root_id = m.root_id \
          AND d.number = m.dated ORDER BY m.root_id, m.lot_id",
         sums.join(", "),
         parts.join(", "),
     );
-    let values = vec![
-        roots,
-        time::to_column(cut.as_of).into(),
-        time::to_column(cut.known_at).into(),
-        time::to_column(at).into(),
-    ];
+    let [at, as_of, known_at] = [at, cut.as_of, cut.known_at].map(|at| time::to_column(at).into());
+    let values = vec![at, roots, as_of, known_at];
     let mut found: Vec<(MemberId, MemberSum)> = Vec::new();
     for row in rows::<Row>(connection, sql, values).await? {
         let member = MemberId(row.root_id);

@@ -31,8 +31,7 @@ async fn spend(client: &Client, member: &str, points: i64) {
 }
 
 async fn estimated(env: &guanxi_testkit::Env, rules: Vec<EarningRule>) -> i64 {
-    let id = request_id();
-    let id = format!("p-{}", &id[..8]);
+    let id = format!("p-{}", request_id());
     create(&env.client(), &id, Program { earning_rules: rules, delivery_earns: true, ..program() }).await;
     let red = PurchaseLine { category: "red".into(), delivery_minor: 4_000, ..line(1, 1_200) };
     let blue = PurchaseLine { category: "blue".into(), ..line(2, 10_000) };

@@ -94,6 +94,7 @@ PARTS = [
     cases.bad_cases,
     orders.view,
     loyalty.ledger,
+    loyalty.liability,
     common.jobs,
     common.cancellation,
     common.events,

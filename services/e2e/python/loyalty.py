@@ -221,3 +221,17 @@ def ledger(suite):
     suite.true(result.accounts >= 4 and result.entries > 0, f"only {result.accounts} accounts were checked")
     suite.same(list(result.violations), [], "what is wrong with the ledger")
     suite.invalid(pb.VerifyLedgerRequest(request_id="x"), "request_id=string.uuid")
+
+
+def liability(suite):
+    """What the program owes is what its members' balances add up to, with what waits."""
+    report = suite.ask(pb.GetLiabilityRequest(program=suite.program, cohort_period=pb.COHORT_PERIOD_QUARTER))
+    owed = report.liability
+    parts = owed.pending.points + owed.active.points + owed.held.points
+    suite.same(owed.owed.points, parts, "what is owed and its parts")
+    for buckets in (report.by_age, report.by_expiry):
+        suite.same(sum(bucket.owed.points for bucket in buckets), parts, "the buckets together")
+    suite.same(sum(cohort.open for cohort in report.cohorts), parts, "what is open of the cohorts")
+    suite.same(report.all.open, parts, "what is open in all")
+    suite.invalid(pb.GetLiabilityRequest(program="x"), "program=string.pattern")
+    suite.missing(pb.GetLiabilityRequest(program="programs/none"), "program", "programs/none")

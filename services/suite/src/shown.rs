@@ -4,6 +4,10 @@ use std::fmt::Arguments;
 use std::io::Write;
 use std::time::Duration;
 
+use guanxi_client::contracts::common::v1::Money as MoneyMessage;
+use guanxi_client::contracts::time::from_proto;
+use guanxi_kernel::{Currency, Money};
+
 /// A line on standard output, as `println!` writes it, but one who closed the pipe (`guanxi … | head`) wants no more of it,
 /// which is no failure.
 macro_rules! say {
@@ -35,6 +39,36 @@ pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
+/// An amount with its currency; nothing where that is none.
+pub fn money(amount: &MoneyMessage) -> String {
+    let currency = amount.currency_code.parse::<Currency>();
+    currency.map_or_else(|_| String::new(), |currency| Money::new(amount.minor_units, currency).to_string())
+}
+
+/// The day of an instant, by UTC.
+pub fn day(at: Option<&prost_types::Timestamp>) -> Option<String> {
+    let at = from_proto(at?)?;
+    Some(at.strftime("%Y-%m-%d").to_string())
+}
+
+/// Thousandths as per cent: `12.3 %`.
+pub fn permille(value: i64) -> String {
+    format!("{}.{} %", value / 10, value % 10)
+}
+
+/// A bar as long as `value` is beside `most`, in `width` columns at the most, by eighths of a column. Whatever is not nothing
+/// can be seen.
+pub fn bar(value: i64, most: i64, width: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if value <= 0 || most <= 0 {
+        return String::new();
+    }
+    let whole = i128::try_from(width * 8).unwrap_or(i128::MAX);
+    let eighths = (whole * i128::from(value.min(most)) / i128::from(most)).max(1);
+    let eighths = usize::try_from(eighths).unwrap_or(0);
+    format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +85,13 @@ mod tests {
             [counted(0, "order"), counted(1, "order"), counted(5_680, "order")],
             ["0 orders", "1 order", "5,680 orders"]
         );
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_never_nothing_for_something() {
+        let bars = [0, 1, 50, 75, 100, 200].map(|value| bar(value, 100, 4));
+        assert_eq!(bars, ["", "▏", "██", "███", "████", "████"]);
+        assert_eq!([bar(1, 100_000, 4), bar(5, 0, 4), bar(-5, 100, 4)], ["▏", "", ""]);
+        assert_eq!(permille(123), "12.3 %");
     }
 }

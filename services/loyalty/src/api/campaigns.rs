@@ -1,28 +1,24 @@
 //! CampaignService.
 
+use std::sync::Arc;
+
 use guanxi_contracts::Message as _;
 use guanxi_contracts::loyalty::v1::*;
 use guanxi_contracts::server::loyalty_v1::campaign_service_server::CampaignService;
-use guanxi_contracts::time::to_proto;
-use guanxi_kernel::name::MemberId;
-use guanxi_kernel::{FieldMask, PageRequest, Refuse, Refused, Uuid};
+use guanxi_kernel::{FieldMask, PageRequest, Refuse, Refused};
 use guanxi_rpc::{answer, convert, open, write};
 use guanxi_store::{Database, Session};
 use tonic::{Request, Response, Status};
 
 use super::reply;
-use super::wire::campaign as wire;
+use super::wire::{campaign as wire, campaign_report as report};
 use crate::domain::campaign::{Budget, Campaign as Action, CampaignId, CampaignTerms};
-use crate::domain::lift::{Arm, lift};
 use crate::domain::program::ProgramId;
-use crate::store::campaigns::Bought;
-use crate::store::{budgets, campaigns, programs};
+use crate::domain::retention::Windows;
+use crate::store::{budgets, campaign_report, campaigns, programs};
 
 /// The paths that an update may change.
 const CHANGEABLE: &[&str] = &["display_name", "start_time", "end_time", "earning_rules", "budget", "holdout_permille"];
-
-/// Members that a report counts by one statement.
-const PAGE: i64 = 10_000;
 
 /// Serves campaigns.
 #[derive(Debug, Clone)]
@@ -164,34 +160,16 @@ impl CampaignService for Campaigns {
         answer(async {
             let id: CampaignId = convert::name(&message.name, "name")?;
             let reader = self.db.reader(&call);
-            let campaign = campaigns::read(&reader, &id).await?;
+            let (campaign, now) = (campaigns::read(&reader, &id).await?, reader.now());
+            let program = Arc::new(programs::read(&reader, &campaign.program).await?);
             let connection = reader.connection();
             let spent = budgets::read(connection, std::slice::from_ref(&id)).await?;
+            let bought = campaigns::bought(connection, &id).await?;
+            let windows = Windows::new(campaign.terms.start_time, campaign.terms.end_time, now);
+            let counted = campaign_report::count(connection, &program, &campaign, windows, now).await?;
             let budget = spent.get(&id).copied().unwrap_or_default();
-            let mut members = [0_i64; 2];
-            let mut after = Uuid::nil();
-            loop {
-                let until = campaign.terms.end_time;
-                let page = campaigns::members_before(connection, &campaign.program, until, after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                page.iter().for_each(|member| members[usize::from(campaign.holds_out(MemberId(*member)))] += 1);
-                after = *last;
-            }
-            let [reached, held_out] = campaigns::bought(connection, &id).await?;
-            let [of_reached, of_held_out] = members;
-            let value =
-                |bought: &Bought, members| Arm { members, sum: bought.value_minor, squares: bought.value_squares };
-            let orders = |bought: &Bought, members| Arm { members, sum: bought.orders, squares: bought.order_squares };
-            Ok(GetCampaignReportResponse {
-                name: id.to_string(),
-                as_of: Some(to_proto(reader.now())),
-                points: budget.points.get(),
-                rewarded_orders: budget.orders,
-                reached: Some(arm(&reached, of_reached)),
-                held_out: Some(arm(&held_out, of_held_out)),
-                value_lift: lift(&value(&reached, of_reached), &value(&held_out, of_held_out)).map(wire::lift),
-                order_lift: lift(&orders(&reached, of_reached), &orders(&held_out, of_held_out)).map(wire::lift),
-            })
+            let found = report::Found { program: &program, campaign: &campaign, budget, bought, windows, counted };
+            Ok(report::report(&found, message.margin_permille, now))
         })
         .await
     }
@@ -200,16 +178,6 @@ impl CampaignService for Campaigns {
 /// The budget under the limits of these terms.
 fn limits(terms: &CampaignTerms, budget: Budget) -> Result<Budget, Refused> {
     budget.limited(terms.points_limit, terms.orders_limit).refuse()
-}
-
-fn arm(bought: &Bought, members: i64) -> CampaignArm {
-    CampaignArm {
-        members,
-        buyers: bought.buyers,
-        orders: bought.orders,
-        qualified_orders: bought.qualified,
-        value_minor: bought.value_minor,
-    }
 }
 
 /// The terms `old`, but those that the mask names from `new`.

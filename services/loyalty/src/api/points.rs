@@ -20,7 +20,7 @@ use crate::domain::award;
 use crate::domain::balance::{Balance, expiring};
 use crate::domain::cap::Standing;
 use crate::domain::earning::{Occasion, earning};
-use crate::domain::entry::{HoldId, OrderId};
+use crate::domain::entry::{EntryKind, HoldId, OrderId};
 use crate::domain::hold::{DEFAULT_TTL, PlaceHold};
 use crate::domain::ledger::{Book, Command};
 use crate::domain::linking::{Linked, chains};
@@ -34,8 +34,8 @@ use crate::store::batches::{self, PostAll};
 use crate::store::ledger::{Post, Queue};
 use crate::store::programs::{self, Programs};
 use crate::store::{
-    accounts, adjustments, budgets, customers, earned as kept, entries, kin, member_orders, reading, sources, tiers,
-    transfers,
+    accounts, adjustments, budgets, customers, earned as kept, entries, kin, member_orders, occasions, reading,
+    sources, tenure, tiers, transfers,
 };
 
 /// Serves points.
@@ -106,6 +106,9 @@ impl PointsService for Points {
                         account.told =
                             customers::told(connection, &of).await?.remove(&account.customer).unwrap_or_default();
                     }
+                    if program.asks_tenure() {
+                        account.tenure = tenure::load(connection, &[member.uuid()]).await?.remove(&member.uuid());
+                    }
                     facts = Some(account.facts_at(&program, at, now));
                     standing =
                         kept::standings(connection, &[member.uuid()]).await?.remove(&member.uuid()).unwrap_or_default();
@@ -118,6 +121,10 @@ impl PointsService for Points {
                         customers::attach(connection, &mut book, &BTreeSet::from([member])).await?;
                     }
                     let roots: Vec<Uuid> = book.accounts.keys().map(|member| member.uuid()).collect();
+                    if program.asks_tenure() {
+                        let mut tenures = tenure::load(connection, &roots).await?;
+                        book.accounts.values_mut().for_each(|one| one.tenure = tenures.remove(&one.member.uuid()));
+                    }
                     kept::standings(connection, &roots).await?.values().for_each(|one| standing.join(one));
                     facts = book.joint_facts(member, &program, at, now);
                 }
@@ -366,13 +373,25 @@ impl PointsService for Points {
             let next_page_token = super::cut(&mut found, &page, |entry| entry.number.to_string());
             let orders: BTreeSet<Uuid> = found.iter().filter_map(|entry| Some(entry.order?.0)).collect();
             let orders: Vec<(Uuid, Uuid)> = orders.into_iter().map(|order| (member.uuid(), order)).collect();
-            let named = member_orders::load(connection, &orders).await?;
-            let named: BTreeMap<_, _> = named.into_iter().map(|(_, order, record)| (order, record.order)).collect();
+            let records = member_orders::load(connection, &orders).await?;
+            let named: BTreeMap<_, _> =
+                records.iter().map(|(_, order, record)| (*order, record.order.clone())).collect();
             let notes = adjustments::notes(connection, member.uuid(), &found).await?;
             let others = transfers::others(connection, member.uuid(), &found).await?;
             let sources = sources::named(connection, member.uuid(), &found).await?;
             let told = wire::Told { orders: &named, notes: &notes, others: &others, sources: &sources };
-            let entries = found.iter().map(|entry| wire::entry(member, entry, &told)).collect();
+            let mut entries: Vec<_> = found.iter().map(|entry| wire::entry(member, entry, &told)).collect();
+            if message.explain {
+                let records: BTreeMap<_, _> = records.iter().map(|(_, order, record)| (*order, record)).collect();
+                let mut occasions = occasions::given(connection, member.uuid(), &found).await?;
+                for (entry, shown) in found.iter().zip(&mut entries).filter(|(entry, _)| entry.kind == EntryKind::Earn)
+                {
+                    if let Some(record) = entry.order.and_then(|order| records.get(&order)) {
+                        shown.explanation = Some(purchase::explanation(&record.explanation()));
+                    }
+                    shown.occasion = occasions.remove(&entry.number).unwrap_or_default();
+                }
+            }
             Ok(ListEntriesResponse { entries, next_page_token })
         })
         .await

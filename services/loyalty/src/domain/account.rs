@@ -27,6 +27,7 @@ use super::program::ProgramId;
 use super::purchase::Purchase;
 use super::ranking::Ranking;
 use super::source::Sourced;
+use super::tenure::Tenure;
 use super::transfer::Side;
 
 /// A member's points.
@@ -70,6 +71,8 @@ pub struct Account {
     pub kin: Option<Box<Kin>>,
     /// Whether the member asked to be forgotten: nothing changes any more then.
     pub erased: bool,
+    /// Since when he is a member, and how often he bought before it was loaded, where a rule asks for it.
+    pub tenure: Option<Tenure>,
     /// What changed since it was loaded.
     pub changes: Changes,
 }
@@ -255,6 +258,7 @@ impl Account {
             counted: Vec::new(),
             kin: None,
             erased: false,
+            tenure: None,
             changes: Changes::default(),
         }
     }

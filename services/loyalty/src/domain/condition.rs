@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use super::facts::{Fact, Facts, ROOTS, Sort, of_line, sort};
 use super::purchase::PurchaseLine;
+use super::tenure;
 
 /// The longest condition, in bytes.
 pub const MAX_LENGTH: usize = 1_000;
@@ -41,6 +42,7 @@ struct Compiled {
     of_lines: bool,
     of_orders: bool,
     of_customers: bool,
+    of_tenure: bool,
 }
 
 /// Why a text is no condition. Positions are bytes from the beginning of the text, from 0.
@@ -120,15 +122,7 @@ impl Condition {
             let cause = first.map_or_else(|| "it does not parse".to_owned(), |error| error.msg.clone());
             ConditionError::Compile { position, cause }
         })?;
-        let mut check = Check {
-            info: &info,
-            nodes: 0,
-            of_lines: false,
-            of_orders: false,
-            of_customers: false,
-            of_long_lists: false,
-            scopes: Vec::new(),
-        };
+        let mut check = Check::new(&info);
         let comes_to = check.walk(&expression, 0)?;
         if comes_to != Type::Bool {
             return Err(ConditionError::NotBool(comes_to.as_str()));
@@ -137,9 +131,9 @@ impl Condition {
             let message = "the condition goes through all lines of the order for each line of it";
             return Err(ConditionError::Costly(message.to_owned()));
         }
-        let Check { nodes, of_lines, of_orders, of_customers, .. } = check;
+        let Check { nodes, of_lines, of_orders, of_customers, of_tenure, .. } = check;
         let source = source.to_owned();
-        Ok(Self(Arc::new(Compiled { source, expression, nodes, of_lines, of_orders, of_customers })))
+        Ok(Self(Arc::new(Compiled { source, expression, nodes, of_lines, of_orders, of_customers, of_tenure })))
     }
 
     /// Its text.
@@ -160,6 +154,11 @@ impl Condition {
     /// Whether it asks what the customer service told of the customer.
     pub fn is_of_customers(&self) -> bool {
         self.0.of_customers
+    }
+
+    /// Whether it asks for the member's tenure or orders, which must be loaded then.
+    pub fn is_of_tenure(&self) -> bool {
+        self.0.of_tenure
     }
 
     /// Its parts: what one evaluation costs.
@@ -281,8 +280,24 @@ struct Check<'a> {
     of_orders: bool,
     of_customers: bool,
     of_long_lists: bool,
+    of_tenure: bool,
     /// Variables of the `all`, `exists` or `exists_one` that is walked through.
     scopes: Vec<(String, Type)>,
+}
+
+impl<'a> Check<'a> {
+    fn new(info: &'a SourceInfo) -> Self {
+        Self {
+            info,
+            nodes: 0,
+            of_lines: false,
+            of_orders: false,
+            of_customers: false,
+            of_long_lists: false,
+            of_tenure: false,
+            scopes: Vec::new(),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -335,6 +350,7 @@ impl Check<'_> {
                 self.of_lines |= root == "line";
                 self.of_orders |= root == "line" || root == "order";
                 self.of_customers |= root == "customer" && select.field != "name";
+                self.of_tenure |= tenure::FIELDS.contains(&field.as_str());
                 self.of_long_lists |= sort(&field) == Some(Sort::LineTexts);
                 Ok(of)
             }

@@ -76,6 +76,8 @@ pub const FIELDS: &[(&str, Sort)] = &[
     ("member.held_points", Sort::Int),
     ("member.spent_points", Sort::Int),
     ("member.tier", Sort::Text),
+    ("member.tenure_days", Sort::Int),
+    ("member.order_count", Sort::Int),
     ("customer.name", Sort::Text),
     ("customer.segments", Sort::Texts),
     ("customer.churn_risk_permille", Sort::Int),
@@ -143,6 +145,12 @@ pub struct MemberFacts {
     /// What was told of the customer.
     #[serde(default, skip_serializing_if = "Told::is_nothing")]
     pub told: Told,
+    /// Local days since he joined; 0 where no rule asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tenure_days: i64,
+    /// Orders that earned before; 0 where no rule asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders: i64,
 }
 
 /// What the customer service told of a customer, as far as conditions ask about it: loaded where the program asks.
@@ -171,6 +179,11 @@ impl Told {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's shape")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 impl MemberFacts {
     /// Of a member with these totals.
     pub fn new(member: MemberId, customer: CustomerId, totals: &Totals) -> Self {
@@ -184,6 +197,8 @@ impl MemberFacts {
             spent: spent.get(),
             tier: None,
             told: Told::default(),
+            tenure_days: 0,
+            orders: 0,
         }
     }
 }
@@ -277,6 +292,8 @@ impl<'a> Facts<'a> {
             "open_points" => number(|member| member.open),
             "held_points" => number(|member| member.held),
             "spent_points" => number(|member| member.spent),
+            "tenure_days" => number(|member| member.tenure_days),
+            "order_count" => number(|member| member.orders),
             "tier" => {
                 let tier = self.member.as_ref().and_then(|member| member.tier.clone());
                 Some(Fact::Made(tier.unwrap_or_default()))

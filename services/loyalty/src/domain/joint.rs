@@ -21,6 +21,7 @@ use super::adjusting::{Adjust, Direction};
 use super::balance::Balance;
 use super::entry::{HoldId, OrderId, Totals};
 use super::facts::MemberFacts;
+use super::facts::Told;
 use super::hold::{Hold, HoldError, HoldState, PlaceHold};
 use super::ledger::{Book, Command, LedgerError, Outcome};
 use super::lot::LotId;
@@ -29,6 +30,7 @@ use super::points::Points;
 use super::program::{OverdraftPolicy, Program};
 use super::redemption::Spent;
 use super::spending::{Insufficient, Spend};
+use super::tenure::Tenure;
 use super::transfer::{Giveable, Transfer, TransferError, Transferred, transfer};
 
 /// The accounts that a command may be about.
@@ -95,9 +97,10 @@ impl Book {
         account.ranking = self.joint_ranking(member, program);
         if let Some(kin) = &mut account.kin {
             let others = kin.now.iter().filter(|other| **other != member).filter_map(|other| self.accounts.get(other));
-            let told = &mut account.told;
+            let (told, tenure) = (&mut account.told, &mut account.tenure);
             kin.beside = others.fold(Totals::default(), |sum, other| {
                 told.join(&other.told);
+                *tenure = Tenure::joint(*tenure, other.known_tenure());
                 sum.plus(other.totals)
             });
         }
@@ -219,8 +222,15 @@ impl Book {
             others().filter_map(|other| self.accounts.get(other)).map(|other| other.standing.clone()).collect();
         let ranking = self.accounts.get(&side).and_then(|account| account.ranking.clone());
         let joint = self.joint_ranking(side, program);
+        let (mut told, mut tenure) = (Told::default(), None);
+        for other in others().filter_map(|other| self.accounts.get(other)) {
+            told.join(&other.told);
+            tenure = Tenure::joint(tenure, other.known_tenure());
+        }
         let account = self.account(side)?;
-        let own = account.standing.clone();
+        let (own, own_told, own_tenure) = (account.standing.clone(), account.told.clone(), account.tenure);
+        account.told.join(&told);
+        account.tenure = Tenure::joint(account.tenure, tenure);
         gave.iter().for_each(|gave| account.standing.join(gave));
         account.ranking = joint;
         if let Some(kin) = &mut account.kin {
@@ -229,7 +239,7 @@ impl Book {
         let outcome = self.carry_out(side, program, command, now);
         let account = self.account(side)?;
         account.ranking = ranking;
-        account.standing = own;
+        (account.standing, account.told, account.tenure) = (own, own_told, own_tenure);
         if let Ok(Outcome::Earned(earned, _)) = &outcome {
             earned.earning.grants.iter().for_each(|grant| account.standing.add(grant));
         }

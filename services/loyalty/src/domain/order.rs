@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Draw;
 use super::earning::Earning;
 use super::expiry::ExpiryPolicy;
-use super::explanation::{CampaignExplanation, RuleExplanation};
+use super::explanation::{CampaignExplanation, Explanation, LinePoints, RuleExplanation};
 use super::lot::LotId;
 use super::points::{Points, apportion, share};
 use super::purchase::Purchase;
@@ -129,6 +129,17 @@ impl OrderRecord {
             due: Points::ZERO,
             returned_whole: false,
             detail: OrderDetail::default(),
+        }
+    }
+
+    /// How its points were found, as it was stored when it earned.
+    pub fn explanation(&self) -> Explanation {
+        let detail = &self.detail;
+        Explanation {
+            rules: detail.rules.clone(),
+            lines: detail.lines.iter().map(|line| LinePoints { line: line.line, points: line.earned }).collect(),
+            campaigns: detail.campaigns.clone(),
+            stopped_by: detail.stopped_by.clone(),
         }
     }
 

@@ -243,6 +243,11 @@ impl Program {
         self.rules().any(EarningRule::remembers)
     }
 
+    /// Whether a rule of it, or of a campaign, asks for its members' tenure or orders.
+    pub fn asks_tenure(&self) -> bool {
+        self.rules().any(EarningRule::asks_tenure)
+    }
+
     /// Whether a rule of it, or of a campaign, asks what was told of its members' customers.
     pub fn asks_of_customers(&self) -> bool {
         self.rules().filter_map(|rule| rule.condition.as_ref()).any(Condition::is_of_customers)

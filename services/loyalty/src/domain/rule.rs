@@ -149,6 +149,11 @@ impl EarningRule {
         !self.caps.is_empty() || self.carries()
     }
 
+    /// Whether its condition asks for the member's tenure or orders.
+    pub fn asks_tenure(&self) -> bool {
+        self.condition.as_ref().is_some_and(Condition::is_of_tenure)
+    }
+
     /// Whether it keeps what is left of a step.
     pub fn carries(&self) -> bool {
         matches!(self.effect, Effect::PerAmount { carry: true, .. })

@@ -17,6 +17,7 @@ use super::pending::Start;
 use super::points::Points;
 use super::program::{OverdraftPolicy, Program};
 use super::purchase::Purchase;
+use super::tenure::Tenure;
 
 /// An order that earns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,9 +196,18 @@ impl Account {
         MemberFacts { told: self.told.clone(), ..MemberFacts::new(self.member, self.customer, &totals) }
     }
 
-    /// The same with the tier that he has at `at`.
+    /// The same with the tier that he has at `at` and, where they were loaded, his tenure then and his orders.
     pub fn facts_at(&self, program: &Program, at: Timestamp, now: Timestamp) -> MemberFacts {
-        MemberFacts { tier: self.tier_at(program, at, now), ..self.facts() }
+        let tenure = self.known_tenure();
+        let tenure_days = tenure.map_or(0, |tenure| tenure.days(at, &program.zone));
+        let orders = tenure.map_or(0, |tenure| tenure.orders);
+        MemberFacts { tier: self.tier_at(program, at, now), tenure_days, orders, ..self.facts() }
+    }
+
+    /// His tenure, where it was loaded, with the orders that earned since.
+    pub(crate) fn known_tenure(&self) -> Option<Tenure> {
+        let new = i64::try_from(self.changes.earned.len()).unwrap_or(i64::MAX);
+        self.tenure.map(|tenure| Tenure { orders: tenure.orders + new, ..tenure })
     }
 
     /// Counts what was earned in caps and budgets.

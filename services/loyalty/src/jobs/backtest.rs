@@ -10,9 +10,11 @@ use guanxi_runtime::{Job, Progress, Step};
 use guanxi_store::{Result, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::EarnedOrder;
 use crate::domain::backtest::{Span, compare};
 use crate::domain::program::{Program, ProgramId, Terms};
-use crate::store::{earned, member_orders};
+use crate::domain::tenure::Tenure;
+use crate::store::{earned, member_orders, tenure};
 
 /// The job's kind.
 pub const BACKTEST_RULE: &str = "backtest-rule";
@@ -75,10 +77,14 @@ impl Job for BacktestRule {
             ),
             None => (Uuid::nil(), BacktestRuleResult::default()),
         };
-        let members = earned::members_after(tx, &asked.program, after, SLICE).await?;
+        let members = earned::members_after(tx.conn(), &asked.program, after, SLICE).await?;
         let Some(last) = members.last() else { return Ok(Step::found(&result)) };
         let [program, draft] = asked.programs(tx)?;
+        let asks = program.asks_tenure() || draft.asks_tenure();
         let mut bought = member_orders::bought(tx.conn(), &members).await?;
+        if asks {
+            with_tenure(&program, &tenure::load(tx.conn(), &members).await?, &mut bought);
+        }
         bought.retain(|(_, order)| asked.span.holds(order.effective_time));
         let keys: Vec<(Uuid, Uuid)> = bought.iter().map(|(member, order)| (*member, order.order.0)).collect();
         let records = member_orders::load(tx.conn(), &keys).await?;
@@ -104,5 +110,16 @@ impl Job for BacktestRule {
         progress.done += i64::try_from(members.len()).unwrap_or(0);
         progress.cursor = last.as_bytes().iter().copied().chain(result.encode_to_vec()).collect();
         Ok(Step::More)
+    }
+}
+
+/// Tells every order what the rules of its time may not have asked for: its member's tenure, and his orders before it.
+fn with_tenure(program: &Program, tenures: &BTreeMap<Uuid, Tenure>, bought: &mut [(Uuid, EarnedOrder)]) {
+    bought.sort_by_key(|(member, order)| (*member, order.effective_time, order.order));
+    let mut before = (Uuid::nil(), 0);
+    for (member, order) in bought {
+        before = if before.0 == *member { (*member, before.1 + 1) } else { (*member, 0) };
+        let tenure = tenures.get(member).copied().unwrap_or_default();
+        (order.member.tenure_days, order.member.orders) = (tenure.days(order.effective_time, &program.zone), before.1);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use guanxi_kernel::name::{CustomerId, MemberId};
 use guanxi_kernel::{Refused, Uuid};
 use guanxi_store::{Change, Column, Result, Rows, Session, StoreError, Table, Tx, time};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter};
 
 use super::entities::accounts::{Column as Field, Entity, Model};
 use super::{of_roots, organization};
@@ -66,6 +66,14 @@ const TOTALS: Table = Table::new(
 pub async fn lock(tx: &Tx, members: &[Uuid]) -> Result<Vec<Account>> {
     let and = format!(" ORDER BY root_id{}", tx.lock("accounts", members).await?);
     of_roots::<Model>(tx.conn(), "accounts", members, &and).await?.into_iter().map(account).collect()
+}
+
+/// The accounts of these members, without lots, as they were committed last.
+///
+/// # Errors
+/// The database's.
+pub async fn of_members(connection: &impl ConnectionTrait, members: &[Uuid]) -> Result<Vec<Account>> {
+    of_roots::<Model>(connection, "accounts", members, "").await?.into_iter().map(account).collect()
 }
 
 /// The account of a member that the caller may read, without lots.

@@ -8,7 +8,7 @@ use guanxi_kernel::{OrganizationId, Uuid};
 use guanxi_store::{Change, Column, Result, Rows, StoreError, Table, Tx};
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{budgets, customers, rows};
+use super::{budgets, customers, rows, tenure};
 use crate::domain::account::{Account, Changes};
 use crate::domain::campaign::CampaignId;
 use crate::domain::cap::{Grant, Standing};
@@ -67,6 +67,7 @@ struct GrantSum {
 /// The database's.
 pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)]) -> Result<()> {
     let (mut members, mut campaigns, mut asked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut dated = BTreeSet::new();
     for (member, command) in wanted {
         let Some(at) = command.earns_at() else { continue };
         let program = book.accounts.get(member).and_then(|account| book.programs.get(&account.program));
@@ -77,6 +78,10 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
         if program.asks_of_customers() {
             asked.insert(*member);
         }
+        if program.asks_tenure() {
+            let kin = book.accounts.get(member).and_then(|account| account.kin.as_ref());
+            dated.extend(kin.into_iter().flat_map(|kin| &kin.now).chain([member]).copied());
+        }
         let covering = program.campaigns.iter().filter(|campaign| campaign.covers(at));
         campaigns.extend(covering.map(|campaign| campaign.id.clone()));
     }
@@ -84,6 +89,13 @@ pub async fn complete(tx: &Tx, book: &mut Book, wanted: &[(MemberId, &Command)])
     for (member, standing) in standings(tx.conn(), &members).await? {
         if let Some(account) = book.accounts.get_mut(&MemberId(member)) {
             account.standing = standing;
+        }
+    }
+    let roots: Vec<Uuid> = dated.iter().map(|member| member.uuid()).collect();
+    let tenures = tenure::load(tx.conn(), &roots).await?;
+    for member in dated {
+        if let Some(account) = book.accounts.get_mut(&member) {
+            account.tenure = Some(tenures.get(&member.uuid()).copied().unwrap_or_default());
         }
     }
     let campaigns: Vec<CampaignId> = campaigns.into_iter().collect();
@@ -124,9 +136,14 @@ struct Root {
 ///
 /// # Errors
 /// The database's.
-pub async fn members_after(tx: &Tx, program: &str, after: Uuid, size: i64) -> Result<Vec<Uuid>> {
+pub async fn members_after(
+    connection: &impl ConnectionTrait,
+    program: &str,
+    after: Uuid,
+    size: i64,
+) -> Result<Vec<Uuid>> {
     let sql = "SELECT root_id FROM members WHERE program = $1 AND root_id > $2 ORDER BY root_id LIMIT $3".to_owned();
-    let found = rows::<Root>(tx.conn(), sql, vec![program.into(), after.into(), size.into()]).await?;
+    let found = rows::<Root>(connection, sql, vec![program.into(), after.into(), size.into()]).await?;
     Ok(found.into_iter().map(|row| row.root_id).collect())
 }
 

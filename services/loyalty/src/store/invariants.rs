@@ -63,6 +63,7 @@ pub fn all() -> Vec<Invariant> {
     all.extend(super::invariants_earning::all());
     all.extend(super::invariants_identity::all());
     all.extend(super::invariants_ledger::all());
+    all.extend(super::liability::invariants());
     all.extend(super::invariants_tiers::all());
     all.extend(super::occasions::invariants());
     all.extend(super::goals::invariants::all());

@@ -16,6 +16,7 @@ use super::book::{self, Why};
 use super::programs::Programs;
 use super::{accounts, customers, kin, of_roots, rows};
 use crate::domain::account::Account;
+use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::expiry::MonthDay;
 use crate::domain::ledger::{Book, Command};
 use crate::domain::lunar::LunarDay;
@@ -382,6 +383,29 @@ fn cells(account: &Account, program: &Program, kept: &Kept, due: Option<Timestam
         due.into(),
         day.and_then(|(_, _, calendar)| calendar).into(),
     ]
+}
+
+#[derive(FromQueryResult)]
+struct Gave {
+    rule: String,
+    lot_id: i64,
+}
+
+/// The rules of the occasions that gave what these entries of a member say, by the entries' numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn given(
+    connection: &impl ConnectionTrait,
+    member: Uuid,
+    entries: &[Entry],
+) -> Result<BTreeMap<i64, String>> {
+    let earned = entries.iter().filter(|entry| entry.kind == EntryKind::Earn && entry.order.is_none());
+    let numbers: Vec<i64> = earned.map(|entry| entry.number).collect();
+    let (Some(first), Some(last)) = (numbers.iter().min(), numbers.iter().max()) else { return Ok(BTreeMap::new()) };
+    let sql = "SELECT rule, lot_id FROM occasion_gifts WHERE root_id = $1 AND lot_id BETWEEN $2 AND $3".to_owned();
+    let found = rows::<Gave>(connection, sql, vec![member.into(), (*first).into(), (*last).into()]).await?;
+    Ok(found.into_iter().map(|gift| (gift.lot_id, gift.rule)).collect())
 }
 
 /// Members to whom something may be due, `limit` at the most: by the clock, or since their program's occasions changed.

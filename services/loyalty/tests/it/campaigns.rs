@@ -150,7 +150,7 @@ guanxi_testkit::matrix! {
         env.tell("customer", orders.collect::<Vec<_>>()).await;
         env.settle().await;
         enroll(&env.client(), "test", customer(500)).await;
-        let request = GetCampaignReportRequest { name: "campaigns/double".into() };
+        let request = GetCampaignReportRequest { name: "campaigns/double".into(), margin_permille: None };
         let report = env.client().loyalty().campaigns().get_campaign_report(request).await.unwrap().into_inner();
         let (reached, held_out) = (report.reached.unwrap(), report.held_out.unwrap());
         assert_eq!(reached.members + held_out.members, 101, "who bought nothing counts");

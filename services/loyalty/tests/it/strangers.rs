@@ -119,7 +119,7 @@ guanxi_testkit::matrix! {
             update_mask: None,
         };
         assert_eq!(reason(campaigns.update_campaign(update).await), "NOT_FOUND");
-        assert_eq!(reason(campaigns.get_campaign_report(GetCampaignReportRequest { name }).await), "NOT_FOUND");
+        assert_eq!(reason(campaigns.get_campaign_report(GetCampaignReportRequest { name, margin_permille: None }).await), "NOT_FOUND");
         let backtest = BacktestRuleRequest {
             request_id: request_id(),
             program: "programs/test".into(),
@@ -127,6 +127,8 @@ guanxi_testkit::matrix! {
             ..BacktestRuleRequest::default()
         };
         assert_eq!(reason(programs.backtest_rule(backtest).await), "NOT_FOUND");
+        let owed = GetLiabilityRequest { program: "programs/test".into(), ..GetLiabilityRequest::default() };
+        assert_eq!(reason(strange.loyalty().ledger().get_liability(owed).await), "NOT_FOUND");
         let verify = VerifyLedgerRequest { request_id: request_id() };
         assert_eq!(reason(strange.loyalty().ledger().verify_ledger(verify).await), "ORGANIZATIONS_MISSING");
         assert_eq!(figures(&strange).await.values().copied().collect::<Vec<_>>(), [0; 5]);

@@ -10,6 +10,9 @@ use crate::failed::{Done, Failed};
 use crate::shown::say;
 use crate::{services, shown};
 
+mod liability;
+mod member;
+
 /// The figures of a report of every service, in the order in which they are told; others follow.
 const ORDER: [&str; 18] = [
     "customers",
@@ -43,6 +46,10 @@ pub struct Report {
 enum Kind {
     /// What all services hold, of the organisations that the token covers
     Summary(Summary),
+    /// What programs owe their members in points, by age, by expiry, and what of it is never spent
+    Liability(liability::Liability),
+    /// A member of a program: tier, points, holds, coupons, and what happened last
+    Member(member::Member),
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +67,11 @@ impl Report {
     /// # Errors
     /// A service that does not answer: a report of a part would be wrong.
     pub async fn run(self) -> Done {
-        let Kind::Summary(Summary { json, connection }) = self.report;
+        let Summary { json, connection } = match self.report {
+            Kind::Summary(summary) => summary,
+            Kind::Liability(liability) => return liability.run().await,
+            Kind::Member(member) => return member.run().await,
+        };
         let figures = figures(&connection.client()?).await?;
         say!("{}", if json { as_json(&figures) } else { as_table(&figures) });
         Ok(())

@@ -46,14 +46,7 @@ impl Show {
     pub async fn run(self) -> Done {
         let What::Customer(asked) = self.what;
         let client = asked.connection.client()?;
-        let name = match asked.customer.split_once(':') {
-            _ if asked.customer.starts_with("customers/") => asked.customer.clone(),
-            Some((source, external_id)) => find(&client, source, external_id, asked.organization.as_deref()).await?,
-            None => {
-                let given = &asked.customer;
-                return Err(Failed::usage(format!("{given:?} is neither customers/{{uuid}} nor SOURCE:EXTERNAL_ID")));
-            }
-        };
+        let name = named(&client, &asked.customer, asked.organization.as_deref()).await?;
         say!("{}", customer::page(&get(&client, &name).await?).trim_end());
         Ok(())
     }
@@ -67,6 +60,18 @@ async fn get(client: &Client, name: &str) -> Done<Customer360> {
     };
     let answer = client.retry(asked).await.map_err(|error| Failed::call("customer GetCustomer360", &error))?;
     answer.customer_360.ok_or_else(|| Failed::new("customer GetCustomer360: the answer is empty"))
+}
+
+/// The customer that is meant by its name or by what a source calls it, in one organisation or in any.
+///
+/// # Errors
+/// It is neither, or nobody is called so.
+pub(super) async fn named(client: &Client, given: &str, organization: Option<&str>) -> Done<String> {
+    match given.split_once(':') {
+        _ if given.starts_with("customers/") => Ok(given.to_owned()),
+        Some((source, external_id)) => find(client, source, external_id, organization).await,
+        None => Err(Failed::usage(format!("{given:?} is neither customers/{{uuid}} nor SOURCE:EXTERNAL_ID"))),
+    }
 }
 
 /// The name of the customer that a source calls so, in one organisation or in any.

@@ -26,6 +26,29 @@ fn a_customer_is_shown_as_all_services_know_it() {
     let name = page.split("customers/").nth(1).and_then(|rest| rest.get(..36)).expect("the page has its name");
     assert_eq!(suite.told(&["show", "customer", &format!("customers/{name}")]), page);
 
+    let member = suite.told(&["report", "member", &format!("olist:{}", key(11))]);
+    for part in ["members/", "points       170 to spend, 0 pending, 0 held", "earned for olist:", ": 170 on "] {
+        assert!(member.contains(part), "no {part:?} in\n{member}");
+    }
+    let read: serde_json::Value =
+        serde_json::from_str(&suite.told(&["report", "member", &format!("customers/{name}"), "--json"])).unwrap();
+    assert_eq!(
+        (&read[0]["balance"]["available"], &read[0]["customer"]),
+        (&170.into(), &format!("customers/{name}").into())
+    );
+    assert_eq!(suite.told(&["report", "member", read[0]["member"].as_str().unwrap()]), member);
+
+    let page = suite.told(&["report", "liability"]);
+    for part in ["programs/", "owed ", "by age", "within 1 month", "by expiry", "breakage by month of earning"] {
+        assert!(page.contains(part), "no {part:?} in\n{page}");
+    }
+    let read: serde_json::Value = serde_json::from_str(&suite.told(&["report", "liability", "--json"])).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&suite.told(&["report", "summary", "--json"])).unwrap();
+    let owed = read[0]["owed"]["points"].as_i64().unwrap();
+    let [active, pending] = ["points_active", "points_pending"].map(|name| figures[name].as_i64().unwrap());
+    assert_eq!(owed - read[0]["deficit"]["points"].as_i64().unwrap(), active + pending, "the same as the summary says");
+    assert_eq!(read[0]["all"]["open"], read[0]["owed"]["points"]);
+
     let output = suite.run(&["show", "customer", "olist:nobody"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("nobody is called \"nobody\" by \"olist\""));
@@ -49,6 +72,8 @@ fn what_is_asked_wrongly_ends_with_2() {
         vec!["serve", "loyalti"],
         vec!["report", "summary", "--endpoint", "loyalti=http://127.0.0.1:1"],
         vec!["show", "customer", "nobody"],
+        vec!["report", "member", "nobody"],
+        vec!["report", "liability", "--as-of", "yesterday"],
         vec!["token", "--key", "0123456789abcdef0123456789abcdef", "--organization", "cn"],
     ] {
         let (code, said) = failed(&wrong);

@@ -231,8 +231,17 @@ pub fn rows(t: &Things) -> Vec<Row> {
                 update_mask: mask("display_name"),
             },
         ),
-        row("CampaignService/GetCampaignReport", Missing, GetCampaignReportRequest { name: t.campaign.clone() }),
+        row(
+            "CampaignService/GetCampaignReport",
+            Missing,
+            GetCampaignReportRequest { name: t.campaign.clone(), margin_permille: None },
+        ),
         row("LedgerService/VerifyLedger", Denied, VerifyLedgerRequest { request_id: id() }),
+        row(
+            "LedgerService/GetLiability",
+            Missing,
+            GetLiabilityRequest { program: t.program.clone(), ..GetLiabilityRequest::default() },
+        ),
     ];
     points.into_iter().chain(coupons(t)).chain(gift_cards(t)).chain(rewards(t)).chain(challenges(t)).collect()
 }

@@ -6,7 +6,6 @@ use guanxi_kernel::{Refused, Timestamp};
 
 use super::rule;
 use crate::domain::campaign::{Budget, Campaign, CampaignTerms};
-use crate::domain::lift::Lift;
 use crate::domain::points::Points;
 
 /// The terms that a message gives. What the terms themselves contradict is said by their own check.
@@ -55,10 +54,4 @@ pub fn campaign(campaign: &Campaign, budget: &Budget) -> proto::Campaign {
 /// What changes with every change of a campaign.
 pub fn etag(campaign: &Campaign) -> String {
     campaign.version.to_string()
-}
-
-/// A lift as a message.
-pub fn lift(lift: Lift) -> proto::CampaignLift {
-    let Lift { reached_milli, held_out_milli, difference_milli, lower_milli, upper_milli } = lift;
-    proto::CampaignLift { reached_milli, held_out_milli, difference_milli, lower_milli, upper_milli }
 }

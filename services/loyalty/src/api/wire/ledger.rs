@@ -107,6 +107,7 @@ pub fn entry(member: MemberId, entry: &Entry, told: &Told<'_>) -> proto::Entry {
         other_member: told.others.get(&entry.posting).map(ToString::to_string).unwrap_or_default(),
         source: source.map(|source| source.name.clone()).unwrap_or_default(),
         explanation: source.and_then(|source| source.explanation.as_ref()).map(super::purchase::explanation),
+        ..proto::Entry::default()
     }
 }
 

@@ -1,10 +1,12 @@
 //! Between the contracts and the domain.
 
 pub mod campaign;
+pub mod campaign_report;
 pub mod challenge;
 pub mod coupon;
 mod expiry;
 pub mod ledger;
+pub mod liability;
 pub mod occasion;
 pub mod outcome;
 pub mod posting;

@@ -41,7 +41,7 @@ fn scheme(rules: Vec<EarningRule>, campaigns: Vec<Campaign>) -> Program {
 
 fn member(number: u128) -> MemberFacts {
     let (member, customer) = (MemberId(Uuid::from_u128(number)), CustomerId(Uuid::from_u128(number)));
-    MemberFacts { member, customer, earned: 0, open: 0, held: 0, spent: 0, tier: None, told: Told::default() }
+    MemberFacts::new(member, customer, &Totals::default())
 }
 
 fn at(time: &str) -> Timestamp {

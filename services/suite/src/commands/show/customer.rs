@@ -2,15 +2,12 @@
 
 use std::fmt::Write;
 
-use guanxi_client::contracts::common::v1::Money as MoneyMessage;
 use guanxi_client::contracts::customer::v1::{
     CaseStanding, Customer360, Identifier, IdentifierType, IdentityEdge, LoyaltyStanding, OrderStanding,
     ShipmentStanding,
 };
-use guanxi_client::contracts::time::from_proto;
-use guanxi_kernel::{Currency, Money};
 
-use crate::shown;
+use crate::shown::{self, day, money};
 
 /// The page.
 pub fn page(view: &Customer360) -> String {
@@ -78,11 +75,6 @@ fn orders(orders: &OrderStanding) -> String {
     format!("{}, worth {values}{last}", shown::integer(orders.order_count))
 }
 
-fn money(amount: &MoneyMessage) -> String {
-    let currency = amount.currency_code.parse::<Currency>();
-    currency.map_or_else(|_| String::new(), |currency| Money::new(amount.minor_units, currency).to_string())
-}
-
 fn points(standing: &LoyaltyStanding) -> String {
     let LoyaltyStanding { available_points, pending_points, held_points, program, .. } = standing;
     let figures = [available_points, pending_points, held_points];
@@ -119,12 +111,6 @@ fn words(constant: &str) -> String {
 
 fn of_order(order: &str) -> String {
     order.split_once(':').map(|(_, number)| format!(" (order {number})")).unwrap_or_default()
-}
-
-/// The day of an instant, by UTC.
-fn day(at: Option<&prost_types::Timestamp>) -> Option<String> {
-    let at = from_proto(at?)?;
-    Some(at.strftime("%Y-%m-%d").to_string())
 }
 
 #[cfg(test)]

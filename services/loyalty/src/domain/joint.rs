@@ -243,6 +243,10 @@ impl Book {
         if let Ok(Outcome::Earned(earned, _)) = &outcome {
             earned.earning.grants.iter().for_each(|grant| account.standing.add(grant));
         }
+        if let (Command::Hear(_), Ok(_)) = (command, &outcome) {
+            let grants = account.changes.sourced.last().map(|sourced| sourced.grants.clone()).unwrap_or_default();
+            grants.iter().for_each(|grant| account.standing.add(grant));
+        }
         outcome
     }
 

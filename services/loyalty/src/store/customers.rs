@@ -11,7 +11,7 @@ use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use super::occasions::{day, of_day};
-use super::of_roots;
+use super::{kin, merges, of_roots};
 use crate::domain::facts::Told;
 use crate::domain::ledger::Book;
 use crate::domain::occasion::Birthday;
@@ -137,8 +137,9 @@ pub async fn days(
 /// # Errors
 /// The database's.
 pub async fn keep_days(tx: &Tx, days: &BTreeMap<CustomerId, (OrganizationId, Days)>) -> Result<()> {
+    let remembered = remembered(tx, days.keys()).await?;
     let mut rows = Rows::new(&DAYS);
-    for (customer, (organization, days)) in days {
+    for (customer, (organization, days)) in days.iter().filter(|(customer, _)| remembered.contains(customer)) {
         let on = days.birthday.map(|birthday| of_day(birthday.day));
         rows.push([
             customer.uuid().into(),
@@ -163,8 +164,10 @@ pub async fn keep_days(tx: &Tx, days: &BTreeMap<CustomerId, (OrganizationId, Day
 /// # Errors
 /// The database's.
 pub async fn keep_places(tx: &Tx, places: &BTreeMap<(CustomerId, String), (OrganizationId, Place)>) -> Result<()> {
+    let remembered = remembered(tx, places.keys().map(|(customer, _)| customer)).await?;
     let mut rows = Rows::new(&SEGMENTS);
-    for ((customer, segment), (organization, place)) in places {
+    let kept = places.iter().filter(|((customer, _), _)| remembered.contains(customer));
+    for ((customer, segment), (organization, place)) in kept {
         rows.push([
             customer.uuid().into(),
             segment.as_str().into(),
@@ -184,8 +187,9 @@ pub async fn keep_places(tx: &Tx, places: &BTreeMap<(CustomerId, String), (Organ
 /// # Errors
 /// The database's.
 pub async fn keep_risks(tx: &Tx, risks: &BTreeMap<CustomerId, (OrganizationId, Risk)>) -> Result<()> {
+    let remembered = remembered(tx, risks.keys()).await?;
     let mut rows = Rows::new(&RISKS);
-    for (customer, (organization, risk)) in risks {
+    for (customer, (organization, risk)) in risks.iter().filter(|(customer, _)| remembered.contains(customer)) {
         rows.push([
             customer.uuid().into(),
             organization.slug().into(),
@@ -197,6 +201,25 @@ pub async fn keep_risks(tx: &Tx, risks: &BTreeMap<CustomerId, (OrganizationId, R
     let set = "version = excluded.version, risk_permille = excluded.risk_permille, assess_time = excluded.assess_time \
                WHERE customer_risks.version < excluded.version";
     rows.upsert(tx, "root_id", set).await.map(drop)
+}
+
+/// Deletes all that was told of these customers.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(tx: &Tx, customers: &[Uuid]) -> Result<()> {
+    for table in ["customer_days", "customer_segments", "customer_risks"] {
+        kin::update(tx, &format!("DELETE FROM {table} WHERE {{roots}}"), customers, vec![]).await?;
+    }
+    Ok(())
+}
+
+/// Those of these customers of whom something may be kept: nobody who asked to be forgotten, whatever is told of him later.
+async fn remembered<'a>(tx: &Tx, customers: impl Iterator<Item = &'a CustomerId>) -> Result<BTreeSet<CustomerId>> {
+    let all: BTreeSet<CustomerId> = customers.copied().collect();
+    let roots: Vec<Uuid> = all.iter().map(|customer| customer.uuid()).collect();
+    let gone = merges::erased(tx.conn(), &roots).await?;
+    Ok(all.into_iter().filter(|customer| !gone.contains(&customer.uuid())).collect())
 }
 
 /// What conditions may ask of these customers.

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use super::entities::members::Model as MemberRow;
 use super::kin::update;
 use super::programs::Programs;
-use super::{book, of_roots};
+use super::{book, customers, of_roots};
 use crate::domain::forgetting::FORGOTTEN;
 use crate::domain::ledger::Command;
 
@@ -35,10 +35,12 @@ pub async fn forget(
     tx: &Tx,
     programs: &Programs,
     organization: &OrganizationId,
-    customers: &BTreeSet<CustomerId>,
+    people: &BTreeSet<CustomerId>,
 ) -> Result<()> {
+    let roots: Vec<Uuid> = people.iter().map(|customer| customer.uuid()).collect();
+    customers::forget(tx, &roots).await?;
     let of = programs.of_organizations(tx.conn(), std::slice::from_ref(organization)).await?;
-    let candidates = of.values().flat_map(|program| customers.iter().map(|one| program.id.member(*one).uuid()));
+    let candidates = of.values().flat_map(|program| people.iter().map(|one| program.id.member(*one).uuid()));
     let candidates: BTreeSet<Uuid> = candidates.collect();
     let candidates: Vec<Uuid> = candidates.into_iter().collect();
     let found = of_roots::<MemberRow>(tx.conn(), "members", &candidates, " AND erase_time IS NULL").await?;

@@ -190,6 +190,7 @@ guanxi_testkit::matrix! {
             program: "programs/test".into(),
             customer: customer(1).to_string(),
             enroll_time: Some(to_proto(at("2025-07-23T04:00:00Z"))),
+            ..EnrollMemberRequest::default()
         };
         let member = client.loyalty().members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name;
         earn(&client, &member, "1", 200).await;

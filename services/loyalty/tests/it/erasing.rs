@@ -51,6 +51,8 @@ guanxi_testkit::matrix! {
         };
         assert!(imported(&client, vec![code]).await[0].reason.is_empty());
         env.tell("customer", [merged(1, customer(1), customer(2))]).await;
+        let segment = |version| crate::sources::entered(customer(1), "vip", version, "2026-11-01T00:00:00Z");
+        env.tell("customer", [segment(1), crate::sources::at_risk(customer(1), 700, 1, "2026-11-01T00:00:00Z")]).await;
         env.settle().await;
         let before = figures(&client).await;
 
@@ -80,6 +82,7 @@ guanxi_testkit::matrix! {
         // Nothing revives him.
         env.tell("customer", [recorded("9", customer(1), &["a"]), recorded("10", customer(9), &["a"])]).await;
         env.tell("customer", [cancelled("1", customer(1)), merged(2, customer(3), customer(1))]).await;
+        env.tell("customer", [segment(2), crate::sources::at_risk(customer(1), 800, 2, "2026-11-21T00:00:00Z")]).await;
         env.settle().await;
         for who in [1, 2, 9] {
             let request = ListMembersRequest { customer: customer(who).to_string(), ..ListMembersRequest::default() };
@@ -106,7 +109,8 @@ guanxi_testkit::matrix! {
         let left = db.slice(&call, |tx| async move {
             let sql = "SELECT (SELECT COUNT(*) FROM adjustments WHERE reason LIKE '%cried%') \
                        + (SELECT COUNT(*) FROM member_cards WHERE number LIKE '%SECRET%') \
-                       + (SELECT COUNT(*) FROM member_occasions WHERE month = 2) AS n";
+                       + (SELECT COUNT(*) FROM member_occasions WHERE month = 2) + (SELECT COUNT(*) FROM customer_days) \
+                       + (SELECT COUNT(*) FROM customer_segments) + (SELECT COUNT(*) FROM customer_risks) AS n";
             let statement = Statement::from_string(tx.backend(), sql);
             let row = tx.conn().query_one_raw(statement).await?;
             Ok(row.map(|row| row.try_get::<i64>("", "n")).transpose()?)

@@ -20,6 +20,7 @@ async fn joined(client: &Client, who: u128, since: &str) -> String {
         program: "programs/test".into(),
         customer: customer(who).to_string(),
         enroll_time: Some(to_proto(at(since))),
+        ..EnrollMemberRequest::default()
     };
     client.loyalty().members().enroll_member(request).await.unwrap().into_inner().member.unwrap().name
 }

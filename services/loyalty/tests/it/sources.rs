@@ -46,7 +46,7 @@ fn reviewed(n: u128, who: &str, subject: &str, rating: i32) -> NewEvent {
     told(&message.review, 1, WHEN, &message)
 }
 
-fn entered(who: CustomerId, segment: &str, version: i64, when: &str) -> NewEvent {
+pub fn entered(who: CustomerId, segment: &str, version: i64, when: &str) -> NewEvent {
     let (customer, segment) = (who.to_string(), format!("segments/{segment}"));
     let key = format!("{customer}/{segment}");
     told(key, version, when, &SegmentEntered { customer, segment, enter_time: Some(to_proto(at(when))) })
@@ -58,7 +58,7 @@ fn left(who: CustomerId, segment: &str, version: i64, when: &str) -> NewEvent {
     told(key, version, when, &SegmentLeft { customer, segment, leave_time: Some(to_proto(at(when))) })
 }
 
-fn at_risk(who: CustomerId, risk_permille: i32, version: i64, when: &str) -> NewEvent {
+pub fn at_risk(who: CustomerId, risk_permille: i32, version: i64, when: &str) -> NewEvent {
     let message = ChurnRiskRaised { customer: who.to_string(), risk_permille, assess_time: Some(to_proto(at(when))) };
     told(format!("{who}/churnRisk"), version, when, &message)
 }
@@ -235,7 +235,7 @@ guanxi_testkit::matrix! {
         assert_eq!(given, [0, 20, 40, 40], "overshoot is zero");
         // Orders go on as before: they are no part of it, nor is it of them.
         earn(&client, &members[0], "1", 7).await;
-        let request = GetCampaignReportRequest { name: "campaigns/wom".into() };
+        let request = GetCampaignReportRequest { name: "campaigns/wom".into(), margin_permille: None };
         let report = client.loyalty().campaigns().get_campaign_report(request).await.unwrap().into_inner();
         assert_eq!((report.points, report.rewarded_orders, report.reached.unwrap().orders), (100, 3, 1));
         env.verify().await;

@@ -6,12 +6,18 @@ use guanxi_kernel::Refusal as _;
 
 use super::super::ledger::{Book, LedgerError};
 use super::super::reward::{
-    Redemption, Reward, RewardError, RewardId, State, Terms as Offer, order as order_of, redemption_name,
+    Eligibility, Redemption, Reward, RewardError, RewardId, State, Terms as Offer, order as order_of, redemption_name,
 };
 use super::*;
 
 fn offer(cost: i64, stock_total: Option<i64>) -> Offer {
-    Offer { display_name: "A pan".into(), points: points(cost), price_minor: 990, stock_total }
+    Offer {
+        display_name: "A pan".into(),
+        points: points(cost),
+        price_minor: 990,
+        stock_total,
+        eligibility: Eligibility::default(),
+    }
 }
 
 fn reward(cost: i64, stock_total: Option<i64>) -> Reward {

@@ -160,6 +160,7 @@ fn entry(entry: &Entry) -> String {
     };
     let what = match entry.kind() {
         EntryKind::Earn if !entry.occasion.is_empty() => format!("earned by the occasion {}{}", entry.occasion, good()),
+        EntryKind::Earn if !entry.source.is_empty() => format!("earned by {}{}", entry.source, good()),
         EntryKind::Earn => format!("earned{order}{}", good()),
         EntryKind::Activate => format!("became active{order}{}", good()),
         EntryKind::Extend => format!("of lot {lot} are good{}", until(" until ")),
@@ -168,6 +169,7 @@ fn entry(entry: &Entry) -> String {
         EntryKind::Capture => format!("that were set aside spent{order}"),
         EntryKind::Release => "that were set aside let go".to_owned(),
         EntryKind::Expire => "expired".to_owned(),
+        EntryKind::Cancel => format!("waited{order} in vain"),
         EntryKind::Reverse => format!("taken back{order}, which came back"),
         EntryKind::Refund => format!("came back{order}, which they had paid"),
         EntryKind::Restore => format!("came back that a return had taken{order}"),

@@ -34,9 +34,11 @@ const MEASURES: [&str; 6] = [
 
 /// What runs with calls or events and asks every server all the same: it works on Citus, and costs more there. A list that
 /// may become shorter.
-const ASKS_ALL: [&str; 6] = [
+const ASKS_ALL: [&str; 7] = [
     // Each order that becomes known: who waits for it.
     "SELECT root_id, event_id, body FROM inbox WHERE state = $2 AND waits_for = ANY",
+    // The same, as PostgreSQL shows it where it had forgotten the statement while it ran.
+    "SELECT root_id, event_id, body FROM inbox WHERE state = 'parked' AND waits_for = ANY",
     // Each batch of orders: whether the programs of its organisations have changed.
     "SELECT root_id, version, campaigns FROM programs WHERE organization = ANY",
     // Once in each process for each change of a program or of a campaign of it.

@@ -29,6 +29,8 @@ pub struct Things {
     pub program: String,
     pub campaign: String,
     pub member: String,
+    /// The code by which the member brings others.
+    pub referral_code: String,
     pub hold: String,
     pub coupon_batch: String,
     pub coupon: String,
@@ -98,6 +100,7 @@ pub fn program(organization: &str) -> Program {
         time_zone: "Asia/Shanghai".into(),
         rounding: Rounding::Floor.into(),
         earning_rules: vec![rule],
+        referral: Some(ReferralTerms { referrer_points: 5, ..ReferralTerms::default() }),
         ..Program::default()
     }
 }
@@ -405,12 +408,15 @@ pub async fn make(client: &Client) -> Things {
     let (invitation, event) = (invited.invitation.unwrap().name, picked_up.event);
     let (shipment, package) = (sent.name.clone(), sent.packages[0].name.clone());
     let store = store.name;
+    let request = CreateReferralCodeRequest { request_id: request_id(), member: member.clone() };
+    let referral_code = loyalty.referrals().create_referral_code(request).await.unwrap().into_inner().code;
     Things {
         store,
         customer,
         program,
         campaign,
         member,
+        referral_code,
         hold,
         coupon_batch,
         coupon,

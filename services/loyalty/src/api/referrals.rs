@@ -108,5 +108,5 @@ impl ReferralService for Referrals {
 async fn program_of(tx: &Tx, member: MemberId) -> Stored<Program> {
     let member = members::read(tx, member).await?;
     tx.may_write(member.organization.slug())?;
-    Ok(programs::read(tx, &member.program).await?)
+    programs::read(tx, &member.program).await
 }

@@ -1,5 +1,5 @@
 //! ShipmentCreated → the order's waiting points wait for this shipment too, unless all that were known are delivered.
-//! Effect: applied once, in any order. Parks until the order is known.
+//! Effect: applied once, in any order: an order that is not known yet waits for it, too, once it is.
 
 use async_trait::async_trait;
 use guanxi_contracts::logistics::events::v1::ShipmentCreated;
@@ -28,7 +28,10 @@ impl Handler for ExpectShipments {
                 Err(outcome) => outcome,
                 Ok(None) => Outcome::Done,
                 Ok(Some((order, shipment))) => match known.get_mut(&order.uuid()) {
-                    None => Outcome::Park(order.to_string()),
+                    None => {
+                        expected.push((order.uuid(), shipment));
+                        Outcome::Done
+                    }
                     Some(known) => {
                         if known.delivery.expect(shipment) {
                             expected.push((order.uuid(), shipment));

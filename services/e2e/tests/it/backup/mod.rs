@@ -125,7 +125,7 @@ async fn what_cannot_be_backed_up_or_restored_is_refused_in_a_line_and_nothing_i
     let again = refused(guanxi().args(["backup", "--data-dir"]).arg(&data).arg("--to").arg(&copy));
     assert!(again.contains("there is something in it"), "{again}");
     let nowhere = refused(guanxi().args(["backup", "--data-dir", "nowhere"]).arg("--to").arg(suite.dir().join("x")));
-    assert!(nowhere.contains("nowhere/feedback.db"), "{nowhere}");
+    assert!(nowhere.contains("nowhere/loyalty.db"), "{nowhere}");
     assert!(!suite.dir().join("x.part").exists(), "a backup that failed is in the way of the next one");
     let in_use = refused(&mut restore(&[], &copy, &data));
     assert!(in_use.contains("another guanxi process uses the data directory"), "{in_use}");

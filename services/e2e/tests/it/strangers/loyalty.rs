@@ -40,16 +40,16 @@ pub fn rows(t: &Things) -> Vec<Row> {
                 card_number: String::new(),
             },
         ),
-        row(
-            "MemberService/LookupCard",
-            Missing,
-            LookupCardRequest { program: t.program.clone(), number: "62001111".into() },
-        ),
         row("MemberService/ListCards", Missing, ListCardsRequest { member: member.clone() }),
         row(
             "MemberService/AssignCard",
             Missing,
             AssignCardRequest { request_id: id(), member: member.clone(), number: "62002222".into() },
+        ),
+        row(
+            "MemberService/LookupCard",
+            Missing,
+            LookupCardRequest { program: t.program.clone(), number: "62002222".into() },
         ),
         row(
             "MemberService/ReplaceCard",
@@ -392,7 +392,7 @@ fn challenges(t: &Things) -> Vec<Row> {
         row(
             "ReferralService/CreateReferral",
             Missing,
-            CreateReferralRequest { request_id: id(), member: member.clone(), code: "MINE".into() },
+            CreateReferralRequest { request_id: id(), member: member.clone(), code: t.referral_code.clone() },
         ),
         row(
             "ReferralService/ListReferrals",

@@ -188,12 +188,15 @@ fn share(part: i64, of: i64) -> String {
     shown::permille(i64::try_from(i128::from(part) * 1_000 / i128::from(of)).unwrap_or(0))
 }
 
+/// A column of the table of cohorts: its head, whether it is shown, and what it shows.
+type Column = (&'static str, bool, fn(&BreakageCohort) -> i64);
+
 fn cohorts(report: &GetLiabilityResponse, quarters: bool) -> String {
     let mut table = table();
     let all = report.all.iter();
     // What nothing ever was of says nothing.
     let used = |amount: fn(&BreakageCohort) -> i64| all.clone().any(|all| amount(all) != 0);
-    let columns: [(&str, bool, fn(&BreakageCohort) -> i64); 9] = [
+    let columns: [Column; 9] = [
         ("issued", true, |of| of.issued),
         ("received", used(|of| of.received), |of| of.received),
         ("redeemed", true, |of| of.redeemed),

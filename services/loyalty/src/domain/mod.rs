@@ -54,6 +54,7 @@ pub mod settling;
 mod slug;
 pub mod source;
 pub mod spending;
+mod summing;
 pub mod tenure;
 pub mod tier;
 pub mod transfer;

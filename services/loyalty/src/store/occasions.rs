@@ -256,9 +256,7 @@ pub(super) async fn share(tx: &Tx, programs: &Programs, pairs: &[(MemberId, Memb
 pub(super) fn of_day(day: Day) -> (i64, i64, Option<&'static str>) {
     match day {
         Day::Gregorian(day) => (day.month.into(), day.day.into(), None),
-        Day::Chinese(day) => {
-            (day.month.into(), day.day.into(), Some(if day.leap { "CHINESE_LEAP" } else { "CHINESE" }))
-        }
+        Day::Chinese(day) => (day.month.into(), day.day.into(), Some(if day.leap { "LEAP" } else { "CHINESE" })),
     }
 }
 
@@ -267,7 +265,7 @@ pub(super) fn day(month: i64, day: i64, calendar: Option<&str>) -> Option<Day> {
     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
     Some(match calendar {
         None => Day::Gregorian(MonthDay { month, day }),
-        Some(calendar) => Day::Chinese(LunarDay { month, leap: calendar == "CHINESE_LEAP", day }),
+        Some(calendar) => Day::Chinese(LunarDay { month, leap: calendar == "LEAP", day }),
     })
 }
 

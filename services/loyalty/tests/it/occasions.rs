@@ -1,8 +1,10 @@
 //! Occasions: birthdays, anniversaries and enrolments, at the till and by the clock alone.
 
 use guanxi_client::{Client, Error, request_id};
+use guanxi_contracts::customer::events::v1::{CustomerBirthday, CustomerCreated, CustomerFacts};
 use guanxi_contracts::loyalty::v1::*;
 
+use crate::sources::{born as born_on, told, updated};
 use crate::support::*;
 
 fn occasion(id: &str, kind: OccasionKind, points: i64) -> OccasionRule {
@@ -208,6 +210,46 @@ guanxi_testkit::matrix! {
         let wrong = SetBirthdayRequest { birthday: Some(gregorian), ..birthday(&member, 6, 10, BirthdaySource::Member) };
         let error = Error::from(client.loyalty().members().set_birthday(wrong).await.expect_err("it has no leap months"));
         assert_eq!(error.violations[0].rule, "CALENDAR_CONTRADICTS");
+        env.verify().await;
+    }
+
+    async fn a40_a_birthday_that_the_customer_service_tells_gives_once_to_members_new_and_old(env: &Env) {
+        env.clock().set(at("2026-01-01T04:00:00Z"));
+        let client = env.client();
+        let birthday = OccasionRule {
+            id: "birthday".into(),
+            display_name: "Birthday".into(),
+            kind: OccasionKind::Birthday.into(),
+            points: 88,
+            valid_for: None,
+        };
+        create(&client, "test", Program { occasions: vec![birthday], ..program() }).await;
+        let old = enroll(&client, "test", customer(1)).await;
+        env.tell("customer", [
+            told(customer(2), 1, "2026-01-01T04:00:00Z", &CustomerCreated {
+                customer: customer(2).to_string(),
+                facts: Some(born_on(6, 10)),
+            }),
+            updated(customer(1), 3, "2026-01-01T04:00:00Z", born_on(6, 10)),
+            updated(customer(1), 2, "2026-01-01T04:00:00Z", born_on(3, 3)),
+        ]).await;
+        env.settle().await;
+        let new = enroll(&client, "test", customer(2)).await;
+        env.clock().set(at("2026-06-10T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!((points(&client, &old).await, points(&client, &new).await), (88, 88));
+        // It is edited, and told again as after a merge or an import: the year is given.
+        env.tell("customer", [updated(customer(1), 4, "2026-06-11T04:00:00Z", CustomerFacts {
+            birthday: Some(CustomerBirthday { month: 12, day: 1, proven: true, ..Default::default() }),
+            ..CustomerFacts::default()
+        })]).await;
+        env.settle().await;
+        env.clock().set(at("2026-12-01T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!(points(&client, &old).await, 88);
+        env.clock().set(at("2027-12-01T04:00:00Z"));
+        env.run_jobs().await;
+        assert_eq!((points(&client, &old).await, points(&client, &new).await), (2 * 88, 2 * 88));
         env.verify().await;
     }
 }

@@ -20,7 +20,7 @@ use crate::support::*;
 const WHEN: &str = "2026-11-22T08:00:00Z";
 
 /// An event as its sender writes it.
-fn told(key: impl std::fmt::Display, version: i64, when: &str, message: &impl Event) -> NewEvent {
+pub fn told(key: impl std::fmt::Display, version: i64, when: &str, message: &impl Event) -> NewEvent {
     event(key, version, &OrganizationId::default_organization(), at(when), false, message)
 }
 
@@ -63,12 +63,12 @@ pub fn at_risk(who: CustomerId, risk_permille: i32, version: i64, when: &str) ->
     told(format!("{who}/churnRisk"), version, when, &message)
 }
 
-fn updated(who: CustomerId, version: i64, when: &str, facts: CustomerFacts) -> NewEvent {
+pub fn updated(who: CustomerId, version: i64, when: &str, facts: CustomerFacts) -> NewEvent {
     let message = CustomerUpdated { customer: who.to_string(), paths: vec!["birth_date".into()], facts: Some(facts) };
     told(who, version, when, &message)
 }
 
-fn born(month: i32, day: i32) -> CustomerFacts {
+pub fn born(month: i32, day: i32) -> CustomerFacts {
     CustomerFacts { birthday: Some(CustomerBirthday { month, day, ..Default::default() }), ..Default::default() }
 }
 
@@ -471,46 +471,6 @@ guanxi_testkit::matrix! {
         env.settle().await;
         let now = balance(&env.client(), &member).await;
         assert_eq!((now.balance, now.pending), (10, 0), "and what is active stays so");
-        env.verify().await;
-    }
-
-    async fn a40_a_birthday_that_the_customer_service_tells_gives_once_to_members_new_and_old(env: &Env) {
-        env.clock().set(at("2026-01-01T04:00:00Z"));
-        let client = env.client();
-        let birthday = OccasionRule {
-            id: "birthday".into(),
-            display_name: "Birthday".into(),
-            kind: OccasionKind::Birthday.into(),
-            points: 88,
-            valid_for: None,
-        };
-        create(&client, "test", Program { occasions: vec![birthday], ..program() }).await;
-        let old = enroll(&client, "test", customer(1)).await;
-        env.tell("customer", [
-            told(customer(2), 1, "2026-01-01T04:00:00Z", &CustomerCreated {
-                customer: customer(2).to_string(),
-                facts: Some(born(6, 10)),
-            }),
-            updated(customer(1), 3, "2026-01-01T04:00:00Z", born(6, 10)),
-            updated(customer(1), 2, "2026-01-01T04:00:00Z", born(3, 3)),
-        ]).await;
-        env.settle().await;
-        let new = enroll(&client, "test", customer(2)).await;
-        env.clock().set(at("2026-06-10T04:00:00Z"));
-        env.run_jobs().await;
-        assert_eq!((points(&client, &old).await, points(&client, &new).await), (88, 88));
-        // It is edited, and told again as after a merge or an import: the year is given.
-        env.tell("customer", [updated(customer(1), 4, "2026-06-11T04:00:00Z", CustomerFacts {
-            birthday: Some(CustomerBirthday { month: 12, day: 1, proven: true, ..Default::default() }),
-            ..CustomerFacts::default()
-        })]).await;
-        env.settle().await;
-        env.clock().set(at("2026-12-01T04:00:00Z"));
-        env.run_jobs().await;
-        assert_eq!(points(&client, &old).await, 88);
-        env.clock().set(at("2027-12-01T04:00:00Z"));
-        env.run_jobs().await;
-        assert_eq!((points(&client, &old).await, points(&client, &new).await), (2 * 88, 2 * 88));
         env.verify().await;
     }
 }

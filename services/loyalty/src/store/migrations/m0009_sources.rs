@@ -31,7 +31,7 @@ const STATEMENTS: &[&str] = &[
      PRIMARY KEY (root_id, segment))",
     "CREATE TABLE customer_risks (root_id uuid NOT NULL PRIMARY KEY, organization varchar(63) NOT NULL, \
      version bigint NOT NULL, risk_permille bigint NOT NULL, assess_time {time} NOT NULL)",
-    // CHINESE or CHINESE_LEAP; absent for the Gregorian calendar.
+    // CHINESE, or LEAP in a leap month of that; absent for the Gregorian calendar.
     "ALTER TABLE member_occasions ADD COLUMN calendar varchar(20)",
     // Who can have a reward, as one text; absent: every member of its program.
     "ALTER TABLE rewards ADD COLUMN eligibility text",
